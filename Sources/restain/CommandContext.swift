@@ -1,0 +1,100 @@
+import CommandLineKit
+import Foundation
+import Reporting
+
+/// What a command gets: its values, the ways to speak, and whether to stop.
+struct CommandContext: Sendable {
+  /// The values of the command line.
+  let arguments: ParsedArguments
+  /// Tells how long work goes.
+  let progress: ProgressMeter
+  /// The clocks.
+  let time: any TimeSource
+  /// Results.
+  let output: TextSink
+  /// Everything else.
+  let diagnostics: TextSink
+  private let signals: StopSignals
+
+  init(
+    arguments: ParsedArguments, progress: ProgressMeter, time: any TimeSource, output: TextSink,
+    diagnostics: TextSink, signals: StopSignals
+  ) {
+    self.arguments = arguments
+    self.progress = progress
+    self.time = time
+    self.output = output
+    self.diagnostics = diagnostics
+    self.signals = signals
+  }
+
+  /// The value of an option.
+  subscript<Value>(option: CommandLineKit.Option<Value>) -> Value { arguments[option] }
+
+  /// Whether an option stood on the command line.
+  func isGiven<Value>(_ option: CommandLineKit.Option<Value>) -> Bool { arguments.isGiven(option) }
+
+  /// The operands in order.
+  var operands: [String] { arguments.operands }
+
+  /// Whether the result is to be JSON.
+  var isJSON: Bool { isGiven(SharedOptions.json) }
+
+  /// Whether existing output may be replaced.
+  var isForced: Bool { isGiven(SharedOptions.force) }
+
+  /// Threads to compute with.
+  var threadCount: Int {
+    arguments[GlobalOptions.threads] ?? ProcessInfo.processInfo.activeProcessorCount
+  }
+
+  /// Bytes of memory that the work may use; nil if not given.
+  var memoryLimit: Int? { arguments[GlobalOptions.memory] }
+
+  /// Whether SIGINT or SIGTERM came; long work asks at least once a second and then throws.
+  var isCancelled: Bool { signals.exitStatus != nil }
+
+  /// Throws if SIGINT or SIGTERM came.
+  func checkCancellation() throws(CancellationError) {
+    if isCancelled { throw CancellationError() }
+  }
+}
+
+extension CommandContext {
+  /// Prints a line of the result on stdout.
+  func print(_ result: String) { output.write(result + "\n") }
+
+  /// Writes text on stdout as it is, such as a generated page.
+  func write(_ text: String) { output.write(text) }
+
+  /// Prints one JSON object on stdout, on one line with sorted keys.
+  ///
+  /// - Parameter json: The result; its coding keys are the names of the contract (snake_case).
+  /// - Throws: `EncodingError` if a number is not finite.
+  func emit(json: some Encodable) throws {
+    output.write(try JSONText.line(json))
+  }
+
+  /// Says something on stderr that users want to know; nothing with `--quiet`.
+  func note(_ text: String) {
+    guard !arguments.isGiven(GlobalOptions.quiet) else { return }
+    say(text)
+  }
+
+  /// Says something on stderr with `-v` only.
+  func detail(_ text: String) {
+    guard arguments.isGiven(GlobalOptions.verbose) else { return }
+    say(text)
+  }
+
+  /// Says on stderr what needs attention, also with `--quiet`: `subject: problem; next step`.
+  func warn(_ text: String) { say("warning: " + text) }
+
+  /// Reports an error that does not end the command, such as one slide of several.
+  func report(_ error: any Error) { say(ErrorMapping.message(error)) }
+
+  private func say(_ text: String) {
+    progress.clearLine()
+    diagnostics.write("restain: \(text)\n")
+  }
+}

@@ -1,0 +1,27 @@
+import CommandLineKit
+
+/// What commands themselves find wrong, above the modules.
+enum CommandError: Error, Equatable, CustomStringConvertible {
+  /// An input file or folder is not there.
+  case missingInput(path: String)
+  /// Output is there already.
+  case outputExists(path: String)
+  /// The output's folder cannot be made or written.
+  case unwritable(path: String, reason: String)
+
+  var exitStatus: ExitStatus {
+    switch self {
+    case .missingInput: .missingInput
+    case .outputExists, .unwritable: .outputBlocked
+    }
+  }
+
+  var description: String {
+    switch self {
+    case .missingInput(let path): "\(path): no such file; check the path"
+    case .outputExists(let path): "\(path): exists already; pass --force to replace it"
+    case .unwritable(let path, let reason):
+      "\(path): cannot be written (\(reason)); choose another output"
+    }
+  }
+}

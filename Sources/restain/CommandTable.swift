@@ -1,0 +1,20 @@
+import CommandLineKit
+
+/// Every verb of the program, in the order in which the help shows them.
+enum CommandTable {
+  static let commands: [any Command.Type] = [
+    CompletionsCommand.self,
+    ManualCommand.self,
+    VersionCommand.self,
+  ]
+
+  static let parser = ArgumentParser(
+    commands: commands.map { $0.description }, globalOptions: GlobalOptions.entries)
+
+  static let help = HelpText(program: "restain", parser: parser)
+
+  /// The type that runs a described command.
+  static func command(_ description: CommandDescription) -> (any Command.Type)? {
+    commands.first { $0.description.words == description.words }
+  }
+}

@@ -1,0 +1,23 @@
+import CommandLineKit
+import Foundation
+
+/// Gives every module's error its exit status, in one switch.
+enum ErrorMapping {
+  /// The exit status of an error that ended a command.
+  ///
+  /// One `case` a module, in the order of the layers; an error that is not listed is a failure.
+  static func exitStatus(_ error: any Error) -> ExitStatus {
+    switch error {
+    case is UsageError: .usage
+    case let error as CommandError: error.exitStatus
+    default: .failure
+    }
+  }
+
+  /// The one line that tells of an error: `subject: problem; next step`.
+  static func message(_ error: any Error) -> String {
+    // A Foundation error's description is a dump of its fields.
+    if type(of: error) is NSError.Type || error is CocoaError { return error.localizedDescription }
+    return String(describing: error)
+  }
+}

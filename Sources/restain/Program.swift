@@ -1,0 +1,64 @@
+import CommandLineKit
+import Foundation
+import Reporting
+
+/// The frame around the commands: reads the command line, runs one, says how it ended.
+enum Program {
+  /// Runs a command line.
+  ///
+  /// - Parameters:
+  ///   - arguments: The words after the program's name.
+  ///   - environment: The variables of the process: `NO_COLOR`, `RESTAIN_PROGRESS_SECONDS`.
+  /// - Returns: The exit status.
+  static func run(_ arguments: [String], environment: [String: String]) -> ExitStatus {
+    let output = TextSink.descriptor(1)
+    let diagnostics = TextSink.descriptor(2)
+    do {
+      switch try CommandTable.parser.parse(arguments) {
+      case .overview(let prefix): output.write(CommandTable.help.overview(prefix: prefix))
+      case .help(let command): output.write(CommandTable.help.help(command))
+      case .version: output.write(VersionCommand.line + "\n")
+      case .run(let description, let values):
+        guard let command = CommandTable.command(description) else { return .usage }
+        return run(command, values, environment, output: output, diagnostics: diagnostics)
+      }
+      return .success
+    } catch {
+      diagnostics.write("restain: \(ErrorMapping.message(error))\n")
+      return ErrorMapping.exitStatus(error)
+    }
+  }
+
+  private static func run(
+    _ command: any Command.Type, _ values: ParsedArguments, _ environment: [String: String],
+    output: TextSink, diagnostics: TextSink
+  ) -> ExitStatus {
+    let time = SystemTime()
+    let progress = ProgressMeter(
+      style: progressStyle(values),
+      intervalSeconds: environment["RESTAIN_PROGRESS_SECONDS"].flatMap(Double.init),
+      time: time, sink: diagnostics, peakBytes: { ProcessMemory.peakBytes() })
+    let signals = StopSignals { progress.printNow() }
+    let context = CommandContext(
+      arguments: values, progress: progress, time: time, output: output,
+      diagnostics: diagnostics, signals: signals)
+    do {
+      let status = try command.run(context)
+      progress.finish()
+      return status
+    } catch {
+      progress.finish()
+      if let status = signals.exitStatus {
+        diagnostics.write("restain: stopped by a signal; the same command goes on\n")
+        return status
+      }
+      diagnostics.write("restain: \(ErrorMapping.message(error))\n")
+      return ErrorMapping.exitStatus(error)
+    }
+  }
+
+  private static func progressStyle(_ values: ParsedArguments) -> ProgressMeter.Style {
+    if values.isGiven(GlobalOptions.quiet) { return .silent }
+    return isatty(2) == 1 ? .rewriting : .lines
+  }
+}
