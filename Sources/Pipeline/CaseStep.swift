@@ -1,0 +1,60 @@
+/// One step of a case: what it depends on, what it writes, and how.
+struct CaseStep {
+  /// What it does, and for which section.
+  let name: String
+  /// Everything that its outputs depend on, in a fixed order: input hashes, settings, program version.
+  let dependencies: [String]
+  /// The names of its outputs in the case's folder.
+  let outputs: [String]
+  /// Makes the outputs, each appearing only when it is complete.
+  let run: (_ progress: @escaping @Sendable (Double) -> Void) throws -> CaseStepResult
+}
+
+/// How a step ended, when it did not throw.
+struct CaseStepResult {
+  var status = CaseManifest.StepStatus.done
+  var message: String?
+  var figures: [String: Double] = [:]
+  var facts: [String: String] = [:]
+
+  static func skipped(_ message: String) -> CaseStepResult {
+    CaseStepResult(status: .skipped, message: message)
+  }
+}
+
+/// What a run of a case tells while it works; the caller prints it.
+public enum CaseEvent: Sendable {
+  /// A step starts.
+  case started(step: String)
+  /// A step's share that is done, 0…1.
+  case progress(step: String, fraction: Double)
+  /// A step was found complete from an earlier run.
+  case reused(step: String)
+  /// A step ended, with the one line that it has to say.
+  case ended(step: String, status: CaseManifest.StepStatus, message: String?)
+}
+
+/// What the process knows and a step does not look up by itself.
+public struct CaseEnvironment: Sendable {
+  /// Seconds on a clock that never goes back.
+  public var monotonicSeconds: @Sendable () -> Double
+  /// The most memory that this process has held, in MiB.
+  public var peakMemoryMiB: @Sendable () -> Double
+  /// Whether a signal asked to stop.
+  public var isCancelled: @Sendable () -> Bool
+  /// Takes what the run has to tell.
+  public var report: @Sendable (CaseEvent) -> Void
+
+  /// Makes an environment from its parts.
+  public init(
+    monotonicSeconds: @escaping @Sendable () -> Double,
+    peakMemoryMiB: @escaping @Sendable () -> Double,
+    isCancelled: @escaping @Sendable () -> Bool,
+    report: @escaping @Sendable (CaseEvent) -> Void
+  ) {
+    self.monotonicSeconds = monotonicSeconds
+    self.peakMemoryMiB = peakMemoryMiB
+    self.isCancelled = isCancelled
+    self.report = report
+  }
+}

@@ -1,0 +1,33 @@
+/// What can go wrong with a case as a whole; a step's own errors pass through as they are.
+public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The case's folder holds a case of other slides.
+  case otherCase(path: String, reason: String)
+  /// The manifest cannot be understood.
+  case badManifest(path: String, reason: String)
+  /// A file cannot be written.
+  case cannotWrite(path: String, reason: String)
+  /// A file cannot be read.
+  case cannotRead(path: String, reason: String)
+  /// The folder holds no manifest.
+  case noManifest(path: String)
+  /// Another process works on the case.
+  case locked(path: String)
+  /// The model was made for another kind of slide.
+  case wrongModel(path: String, reason: String)
+
+  /// One line: what, why, and what to do.
+  public var description: String {
+    switch self {
+    case .otherCase(let path, let reason):
+      "\(path): \(reason); name another case or pass --force to replace it"
+    case .badManifest(let path, let reason):
+      "\(path): not a manifest of this version, \(reason); pass --force to start anew"
+    case .cannotWrite(let path, let reason): "\(path): cannot be written, \(reason)"
+    case .cannotRead(let path, let reason): "\(path): cannot be read, \(reason)"
+    case .noManifest(let path):
+      "\(path): holds no <case>.run.json; name the folder of one case"
+    case .locked(let path): "\(path): another process works on this case; try again later"
+    case .wrongModel(let path, let reason): "\(path): \(reason); name another model"
+    }
+  }
+}
