@@ -1,0 +1,186 @@
+public import Rasters
+
+/// One tile on its way to a converter.
+public struct SourceTile: Sendable {
+  /// The pixels, `tileSize` square, borders reflected.
+  public let image: RGBImage
+  /// The first column, in pixels of the raster.
+  public let x: Int
+  /// The first row, in pixels of the raster.
+  public let y: Int
+
+  /// Makes a tile from its pixels and place.
+  public init(image: RGBImage, x: Int, y: Int) {
+    self.image = image
+    self.x = x
+    self.y = y
+  }
+}
+
+/// Finished rows of a blended raster.
+public struct StitchedBand: Sendable {
+  /// The rows, as wide as the plan's region.
+  public let image: RGBImage
+  /// The first row, in pixels of the raster.
+  public let y: Int
+  /// The tile row that completed them.
+  public let row: Int
+  /// Tiles of that row that were converted; the others kept their source pixels.
+  public let convertedCount: Int
+  /// Whether an earlier run has handed these rows out already (see ``TileStitcher/run``).
+  public let isRepeated: Bool
+}
+
+/// Runs `body` for every index below a count, on as many threads as its owner likes.
+public typealias ForEach = @Sendable (_ count: Int, _ body: @Sendable (Int) -> Void) -> Void
+
+/// Converts a raster tile by tile and blends the results, one row of tiles at a time.
+///
+/// A tile that needs no conversion enters the blend with its own source pixels: where a converted tile
+/// meets an untouched one, the two cross over on the same raised cosine as two converted tiles, so that
+/// no edge shows; pixels under untouched tiles alone stay exactly as they are. The result depends on
+/// the source and the closures only: not on threads, batch size, region or where a run was resumed.
+public struct TileStitcher: Sendable {
+  /// The tiles and the region to fill.
+  public let plan: TilePlan
+  /// Tiles handed to the converter at once.
+  public let batchSize: Int
+  /// Batches under way at once; bounds the memory for tiles in flight.
+  public let concurrency: Int
+  private let forEach: ForEach
+
+  /// Makes a stitcher.
+  ///
+  /// - Parameters:
+  ///   - plan: The tiles and the region to fill.
+  ///   - batchSize: Tiles handed to the converter at once, at least 1.
+  ///   - concurrency: Batches under way at once, at least 1.
+  ///   - forEach: Runs independent work; in turn unless given.
+  public init(
+    plan: TilePlan, batchSize: Int = 1, concurrency: Int = 1,
+    forEach: @escaping ForEach = { count, body in for index in 0..<count { body(index) } }
+  ) {
+    precondition(
+      batchSize > 0 && concurrency > 0, "batches of \(batchSize), \(concurrency) at once")
+    self.plan = plan
+    self.batchSize = batchSize
+    self.concurrency = concurrency
+    self.forEach = forEach
+  }
+
+  /// Converts and blends.
+  ///
+  /// A run that is resumed at tile row `n` computes row `n − 1` again for what it adds to row `n`, and
+  /// hands its finished rows out once more, marked as repeated.
+  ///
+  /// - Parameters:
+  ///   - source: The raster; its size is the plan's.
+  ///   - firstRow: The first tile row not yet handed out; the plan's first unless given.
+  ///   - needsConversion: Whether a tile is converted, from its source pixels alone.
+  ///   - convert: Tiles to as many arrays of `[tileSize, tileSize, 3]` levels 0…255; called from
+  ///     several threads at once, each tile's result must not depend on its batch.
+  ///   - emit: Takes finished rows, from top to bottom; a band may be empty.
+  /// - Throws: What the source or a closure throws; the first in the order of the tiles.
+  public func run(
+    source: any PixelSource, from firstRow: Int? = nil,
+    needsConversion: @Sendable (SourceTile) -> Bool,
+    convert: @escaping @Sendable ([SourceTile]) throws -> [[Float]],
+    emit: (StitchedBand) throws -> Void
+  ) throws {
+    precondition(
+      source.width == plan.width && source.height == plan.height,
+      "the plan is for \(plan.width) × \(plan.height), the source has \(source.width) × \(source.height)"
+    )
+    let resumed = max(firstRow ?? plan.rows.lowerBound, plan.rows.lowerBound)
+    guard resumed < plan.rows.upperBound else { return }
+    let first = max(plan.rows.lowerBound, resumed - 1)
+    var blender = BandBlender(plan: plan, startingAt: first)
+    var strip = SourceStrip(source: ReflectedSource(source), plan: plan)
+    for row in first..<plan.rows.upperBound {
+      try strip.advance(to: row, forEach: forEach)
+      let convertedCount = try blend(
+        row: row, strip: strip, into: &blender, needsConversion: needsConversion, convert: convert)
+      let y = blender.nextY
+      let image = blender.finish(row: row)
+      try emit(
+        StitchedBand(
+          image: image, y: y, row: row, convertedCount: convertedCount, isRepeated: row < resumed))
+    }
+  }
+
+  /// Adds one row of tiles to the blend.
+  ///
+  /// - Returns: How many tiles were converted.
+  private func blend(
+    row: Int, strip: SourceStrip, into blender: inout BandBlender,
+    needsConversion: @Sendable (SourceTile) -> Bool,
+    convert: @escaping @Sendable ([SourceTile]) throws -> [[Float]]
+  ) throws -> Int {
+    var convertedCount = 0
+    var waiting: [(column: Int, tile: SourceTile, isConverted: Bool)] = []
+    func flush() throws {
+      let tiles = waiting.filter(\.isConverted).map(\.tile)
+      let converted = try convertedInBatches(tiles, convert: convert)
+      convertedCount += tiles.count
+      var next = 0
+      for entry in waiting {
+        if entry.isConverted {
+          blender.add(converted[next], column: entry.column, row: row)
+          next += 1
+        } else {
+          blender.add(entry.tile.image.pixels.map(Float.init), column: entry.column, row: row)
+        }
+      }
+      waiting.removeAll(keepingCapacity: true)
+    }
+    var convertedWaiting = 0
+    for column in plan.columns {
+      let tile = strip.tile(column: column, row: row)
+      let isConverted = needsConversion(tile)
+      waiting.append((column, tile, isConverted))
+      if isConverted { convertedWaiting += 1 }
+      if convertedWaiting == batchSize * concurrency || waiting.count >= 8 * batchSize * concurrency
+      {
+        try flush()
+        convertedWaiting = 0
+      }
+    }
+    try flush()
+    return convertedCount
+  }
+
+  private func convertedInBatches(
+    _ tiles: [SourceTile], convert: @escaping @Sendable ([SourceTile]) throws -> [[Float]]
+  ) throws -> [[Float]] {
+    guard !tiles.isEmpty else { return [] }
+    // Fewer tiles than places still use every worker.
+    let size = max(1, min(batchSize, (tiles.count + concurrency - 1) / concurrency))
+    let count = (tiles.count + size - 1) / size
+    let results = try collected(count: count, forEach: forEach) { index in
+      let batch = Array(tiles[(index * size)..<min(tiles.count, (index + 1) * size)])
+      let values = try convert(batch)
+      precondition(
+        values.count == batch.count, "\(batch.count) tiles went in, \(values.count) came out")
+      return values
+    }
+    return results.flatMap { $0 }
+  }
+}
+
+/// Computes independent values on the workers and returns them in order.
+///
+/// - Throws: The first error in the order of the indices.
+func collected<Element: Sendable>(
+  count: Int, forEach: ForEach, _ body: @escaping @Sendable (Int) throws -> Element
+) throws -> [Element] {
+  var results = [Result<Element, any Error>?](repeating: nil, count: count)
+  results.withUnsafeMutableBufferPointer { buffer in
+    nonisolated(unsafe) let places = buffer
+    // Each index writes its own place, and `forEach` returns after the last one.
+    forEach(count) { index in places[index] = Result { try body(index) } }
+  }
+  return try results.map { result in
+    guard let result else { preconditionFailure("a worker left out its index") }
+    return try result.get()
+  }
+}
