@@ -3,6 +3,7 @@ import CommandLineKit
 /// Every verb of the program, in the order in which the help shows them.
 enum CommandTable {
   static let commands: [any Command.Type] = [
+    CheckConfigCommand.self,
     CompletionsCommand.self,
     ManualCommand.self,
     VersionCommand.self,

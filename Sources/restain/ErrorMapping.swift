@@ -1,5 +1,6 @@
 import CommandLineKit
 import Foundation
+import Settings
 
 /// Gives every module's error its exit status, in one switch.
 enum ErrorMapping {
@@ -9,6 +10,11 @@ enum ErrorMapping {
   static func exitStatus(_ error: any Error) -> ExitStatus {
     switch error {
     case is UsageError: .usage
+    case let error as SettingsError:
+      switch error {
+      case .missingFile: .missingInput
+      default: .configuration
+      }
     case let error as CommandError: error.exitStatus
     default: .failure
     }
