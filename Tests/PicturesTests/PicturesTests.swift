@@ -1,1 +1,173 @@
-// Being written.
+import Foundation
+import Pictures
+import Rasters
+import TestSupport
+import Testing
+
+/// A picture of smooth colour with noise, different in every channel.
+private func picture(width: Int, height: Int, seed: UInt64, noise: Int = 8) -> RGBImage {
+  var generator = SeededGenerator(seed: seed)
+  var image = RGBImage(width: width, height: height)
+  for y in 0..<height {
+    for x in 0..<width {
+      let wave = [
+        60 + x * 120 / width, 200 - y * 90 / height, 120 + (x + y) * 60 / (width + height),
+      ]
+      for channel in 0..<3 {
+        image.pixels[(y * width + x) * 3 + channel] =
+          UInt8(wave[channel] + Int.random(in: 0...noise, using: &generator))
+      }
+    }
+  }
+  return image
+}
+
+@Suite("PNG files")
+struct PNGTests {
+  let folder: TemporaryDirectory
+  init() throws { folder = try TemporaryDirectory() }
+
+  @Test(
+    "what is written is read again, every byte",
+    arguments: [(1, 1), (512, 256), (255, 3), (1, 400), (1000, 1)])
+  func roundTrip(width: Int, height: Int) throws {
+    for noise in [0, 8, 50] {
+      let image = picture(width: width, height: height, seed: 3, noise: noise)
+      try PictureFile.writePNG(image, path: folder.path("a.png"))
+      #expect(try PictureFile.readPNG(path: folder.path("a.png")) == image)
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["a.png"])
+  }
+
+  @Test("a grey picture keeps its values, and reads as RGB too")
+  func gray() throws {
+    let gray = (0..<(37 * 20)).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+    try PictureFile.writePNG(gray: gray, width: 37, height: 20, path: folder.path("g.png"))
+    let back = try PictureFile.readGrayPNG(path: folder.path("g.png"))
+    #expect(back.width == 37 && back.height == 20 && back.gray == gray)
+    let color = try PictureFile.readPNG(path: folder.path("g.png"))
+    #expect(color.pixels[300] == gray[100] && color.pixels[302] == gray[100])
+  }
+
+  @Test("other programs read the file, and theirs are read here", .enabled(if: Tool.vips.isPresent))
+  func vips() throws {
+    let image = picture(width: 301, height: 222, seed: 5)
+    try PictureFile.writePNG(image, path: folder.path("a.png"))
+    // vips writes each fixed filter on demand: 8 none, 16 sub, 32 up, 64 average, 128 Paeth.
+    for filter in ["8", "16", "32", "64", "128", "248"] {
+      try Tool.vips.run([
+        "pngsave", folder.path("a.png"), folder.path("b.png"), "--filter", filter,
+      ])
+      #expect(try PictureFile.readPNG(path: folder.path("b.png")) == image)
+    }
+    // An alpha channel of 0 everywhere leaves the white behind it.
+    try Tool.vips.run(["bandjoin_const", folder.path("a.png"), folder.path("c.png"), "0"])
+    #expect(
+      try PictureFile.readPNG(path: folder.path("c.png")) == RGBImage(width: 301, height: 222))
+    try Tool.vips.run(["pngsave", folder.path("a.png"), folder.path("d.png"), "--interlace"])
+    #expect(throws: PictureError.self) { try PictureFile.readPNG(path: folder.path("d.png")) }
+  }
+
+  @Test("damage anywhere in the file is an error or leaves the pixels as they were")
+  func damage() throws {
+    let image = picture(width: 64, height: 40, seed: 9)
+    let bytes = try PictureFile.pngBytes(of: image)
+    var generator = SeededGenerator(seed: 1)
+    for _ in 0..<200 {
+      var damaged = bytes
+      let place = Int.random(in: 0..<bytes.count, using: &generator)
+      damaged[place] ^= UInt8.random(in: 1...255, using: &generator)
+      if place % 3 == 0 { damaged.removeLast(bytes.count - place) }
+      try Data(damaged).write(to: folder.url.appendingPathComponent("d.png"))
+      #expect(throws: PictureError.self) { try PictureFile.readPNG(path: folder.path("d.png")) }
+    }
+  }
+
+  @Test("a header that claims a million pixels a side is refused without taking the memory")
+  func hugeClaim() throws {
+    var bytes = try PictureFile.pngBytes(of: RGBImage(width: 8, height: 8))
+    bytes.replaceSubrange(16..<24, with: [0, 0x10, 0, 0, 0, 0x10, 0, 0])
+    bytes.replaceSubrange(29..<33, with: [0xC4, 0x4A, 0x37, 0x92])
+    try Data(bytes).write(to: folder.url.appendingPathComponent("h.png"))
+    #expect(throws: PictureError.self) { try PictureFile.readPNG(path: folder.path("h.png")) }
+  }
+}
+
+@Suite("JPEG files")
+struct JPEGTests {
+  /// Quality 95 with 4:2:0 colour on a smooth picture with ±4 noise: the steps of the quantiser are at
+  /// most 10 levels, and shared chrominance averages the noise of four pixels.
+  static let worstLevelDifference = 24
+  /// The same, over the whole picture: half a quantiser step of the low frequencies.
+  static let meanLevelDifference = 3.0
+
+  let folder: TemporaryDirectory
+  init() throws { folder = try TemporaryDirectory() }
+
+  private func compare(_ first: RGBImage, _ second: RGBImage) {
+    #expect(first.width == second.width && first.height == second.height)
+    let differences = zip(first.pixels, second.pixels).map { abs(Int($0) - Int($1)) }
+    #expect(differences.max() ?? 255 <= Self.worstLevelDifference)
+    #expect(
+      Double(differences.reduce(0, +)) / Double(differences.count) < Self.meanLevelDifference)
+  }
+
+  @Test("the colours come back", arguments: [(1, 1), (300, 200), (17, 33), (512, 256)])
+  func roundTrip(width: Int, height: Int) throws {
+    let image = picture(width: width, height: height, seed: 4)
+    try PictureFile.writeJPEG(image, path: folder.path("a.jpg"), quality: 95)
+    compare(try PictureFile.readJPEG(path: folder.path("a.jpg")), image)
+    #expect(
+      try PictureFile.jpegBytes(of: image, quality: 95).starts(with: [0xFF, 0xD8, 0xFF, 0xE0]))
+  }
+
+  @Test("other programs read the file, and theirs are read here", .enabled(if: Tool.vips.isPresent))
+  func vips() throws {
+    let image = picture(width: 301, height: 222, seed: 5)
+    try PictureFile.writeJPEG(image, path: folder.path("a.jpg"), quality: 95)
+    try Tool.vips.run(["copy", folder.path("a.jpg"), folder.path("a.png")])
+    compare(try PictureFile.readPNG(path: folder.path("a.png")), image)
+    try PictureFile.writePNG(image, path: folder.path("b.png"))
+    for options in [[], ["--interlace"], ["--subsample-mode", "off"], ["--optimize-coding"]] {
+      try Tool.vips.run(
+        ["jpegsave", folder.path("b.png"), folder.path("b.jpg"), "--Q", "95"] + options)
+      compare(try PictureFile.readJPEG(path: folder.path("b.jpg")), image)
+    }
+  }
+
+  @Test("a stream that ends early or claims too much is an error")
+  func damage() throws {
+    let bytes = try PictureFile.jpegBytes(of: picture(width: 90, height: 70, seed: 6))
+    for length in [0, 1, 2, 20, 200, bytes.count / 2, bytes.count - 60] {
+      try Data(bytes.prefix(length)).write(to: folder.url.appendingPathComponent("d.jpg"))
+      #expect(throws: PictureError.self) { try PictureFile.readJPEG(path: folder.path("d.jpg")) }
+    }
+    let frame = try #require(bytes.indices.first { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xC0 })
+    var huge = bytes
+    huge.replaceSubrange((frame + 5)..<(frame + 9), with: [255, 255, 255, 255])
+    try Data(huge).write(to: folder.url.appendingPathComponent("h.jpg"))
+    #expect(throws: PictureError.self) { try PictureFile.readJPEG(path: folder.path("h.jpg")) }
+  }
+
+  @Test("what cannot be read or written is named with its reason")
+  func errors() throws {
+    let missing = folder.path("none.jpg")
+    #expect(throws: PictureError.missing(path: missing)) { try PictureFile.readJPEG(path: missing) }
+    #expect(throws: PictureError.unreadable(path: folder.url.path, reason: "not a regular file")) {
+      try PictureFile.readPNG(path: folder.url.path)
+    }
+    let image = RGBImage(width: 2, height: 2)
+    try PictureFile.writePNG(image, path: folder.path("a.png"))
+    let error = #expect(throws: PictureError.self) {
+      try PictureFile.readJPEG(path: folder.path("a.png"))
+    }
+    #expect(error == .notAPicture(path: folder.path("a.png"), kind: "JPEG"))
+    #expect(throws: PictureError.self) {
+      try PictureFile.writeJPEG(RGBImage(width: 65_536, height: 1), path: folder.path("w.jpg"))
+    }
+    let unwritable = #expect(throws: PictureError.self) {
+      try PictureFile.writePNG(image, path: folder.path("no/such/folder/a.png"))
+    }
+    #expect("\(try #require(unwritable))".hasSuffix("check the folder and the free space"))
+  }
+}
