@@ -1,4 +1,5 @@
 import Foundation
+import Reporting
 
 /// What is known of a case: its inputs, its settings, and each step with what it wrote.
 ///
@@ -131,6 +132,8 @@ public struct CaseManifest: Codable, Sendable, Equatable {
     do { data = try encoder.encode(self) } catch {
       throw .cannotWrite(path: path, reason: "the manifest cannot be encoded: \(error)")
     }
-    try PublishedFile.write(data, to: path)
+    do { try DurableFile.write(data, to: path) } catch {
+      throw .cannotWrite(path: path, reason: error.reason)
+    }
   }
 }

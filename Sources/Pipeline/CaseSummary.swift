@@ -2,7 +2,7 @@ import Foundation
 
 /// The table of a case: one row a section, for spreadsheets and scripts.
 public enum CaseSummary {
-  /// The columns, in order. Columns may be added at the end, never renamed.
+  /// The columns; new ones come at the end, none is renamed.
   public static let columns = [
     "case", "section", "fixed", "status", "reasons", "rotation_deg", "scale", "mirrored",
     "confidence", "mask_dice", "similarity_before", "similarity_rigid", "similarity_bspline",

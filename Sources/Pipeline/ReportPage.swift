@@ -25,7 +25,8 @@ public enum ReportPage {
   public static func html(_ manifest: CaseManifest, figures: [String: [Figure]]) -> String {
     var body = "<h1>\(escaped(manifest.caseName))</h1>\n"
     body += "<p class=\"notice\">Virtual stain, not for diagnosis.</p>\n"
-    body += "<p>Status: <b class=\"\(escaped(manifest.status))\">\(escaped(manifest.status))</b></p>\n"
+    body +=
+      "<p>Status: <b class=\"\(escaped(manifest.status))\">\(escaped(manifest.status))</b></p>\n"
     for section in sectionsWorstFirst(manifest) {
       body += sectionHTML(section, figures: figures[section.name] ?? [])
     }
@@ -45,7 +46,8 @@ public enum ReportPage {
     body += table(
       heading: "Settings", header: ["setting", "value"],
       rows: manifest.settings.sorted { $0.key < $1.key }.map { [$0.key, $0.value] })
-    body += "<p class=\"foot\">restain \(escaped(manifest.program)), kernels \(escaped(manifest.kernels))</p>\n"
+    body +=
+      "<p class=\"foot\">restain \(escaped(manifest.program)), kernels \(escaped(manifest.kernels))</p>\n"
     return """
       <!DOCTYPE html>
       <html lang="en"><head><meta charset="utf-8"><title>\(escaped(manifest.caseName))</title>
