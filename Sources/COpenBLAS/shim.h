@@ -13,3 +13,31 @@ void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const in
 // Exported by OpenBLAS's dynamic-architecture builds, declared in no header: they choose the kernels anew.
 void gotoblas_dynamic_quit(void);
 void gotoblas_dynamic_init(void);
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+/// Makes this thread treat denormal floats as 0 (results and operands); returns the state before.
+static inline unsigned int restain_flush_denormals(void) {
+  unsigned int before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040u);
+  return before;
+}
+
+/// Puts this thread's floating-point state back.
+static inline void restain_restore_float_state(unsigned int state) { _mm_setcsr(state); }
+
+/// Whether this CPU, and the system under it, runs code compiled for AVX2 with FMA.
+static inline int restain_has_avx2(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+/// Whether this CPU, and the system under it, runs code compiled for skylake-avx512.
+static inline int restain_has_avx512(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl");
+}
+#endif

@@ -1,0 +1,198 @@
+/// Adds the products of gathered rows and a packed panel, summed over pixels: a weight gradient.
+///
+/// `output[k · outputStride + j] += Σᵢ rows[i][rowOffset + k] · panel[i][j]` for `k` below
+/// `rowElementCount`. The pixels are summed from 0 in registers and then added to the output, so
+/// that a caller who passes blocks of pixels gets a two-level sum.
+///
+/// - Parameters:
+///   - pixelCount: How many rows there are; one panel row each.
+///   - rows: Where each pixel's input window starts.
+///   - rowOffset: Elements added to every row's start.
+///   - rowElementCount: How many consecutive elements of a row take part.
+///   - panel: `[pixelCount, width]` output gradients; the width is one vector for up to one vector
+///     of columns, else two; unused columns are 0.
+///   - columnCount: Columns in use, at most two vectors.
+///   - output: The first element of the result.
+///   - outputStride: Elements from one row of the result to the next.
+@inline(never)
+public func addOuterProducts(
+  pixelCount: Int, rows: UnsafePointer<UnsafePointer<Float>>, rowOffset: Int, rowElementCount: Int,
+  panel: UnsafePointer<Float>, columnCount: Int,
+  output: UnsafeMutablePointer<Float>, outputStride: Int
+) {
+  var k = 0
+  if columnCount > Vector.scalarCount {
+    while k + 4 <= rowElementCount {
+      addFourByTwo(
+        pixelCount, rows, rowOffset + k, panel, columnCount, output + k * outputStride, outputStride
+      )
+      k += 4
+    }
+    while k < rowElementCount {
+      addOneByTwo(
+        pixelCount, rows, rowOffset + k, panel, columnCount, output + k * outputStride)
+      k += 1
+    }
+  } else {
+    while k + 4 <= rowElementCount {
+      addFourByOne(
+        pixelCount, rows, rowOffset + k, panel, columnCount, output + k * outputStride, outputStride
+      )
+      k += 4
+    }
+    while k < rowElementCount {
+      addOneByOne(
+        pixelCount, rows, rowOffset + k, panel, columnCount, output + k * outputStride)
+      k += 1
+    }
+  }
+}
+
+/// Adds the first `count` lanes to memory.
+@inline(__always)
+private func add(_ value: Vector, to target: UnsafeMutablePointer<Float>, first count: Int) {
+  store(load(target, first: count) + value, target, first: count)
+}
+
+/// Four elements of a row by two vectors of columns.
+@inline(never)
+private func addFourByTwo(
+  _ pixelCount: Int, _ rows: UnsafePointer<UnsafePointer<Float>>, _ rowOffset: Int,
+  _ panel: UnsafePointer<Float>, _ columnCount: Int, _ output: UnsafeMutablePointer<Float>,
+  _ outputStride: Int
+) {
+  let width = Vector.scalarCount
+  var sum0 = Vector(), tail0 = Vector()
+  var sum1 = Vector(), tail1 = Vector()
+  var sum2 = Vector(), tail2 = Vector()
+  var sum3 = Vector(), tail3 = Vector()
+  var column = UnsafeRawPointer(panel)
+  var pixel = 0
+  while pixel < pixelCount {
+    let row = rows[pixel] + rowOffset
+    let left = column.load(as: Vector.self)
+    let right = column.load(fromByteOffset: 4 * width, as: Vector.self)
+    column += 8 * width
+    let factor0 = Vector(repeating: row[0])
+    sum0 = multiplyAdd(sum0, factor0, left)
+    tail0 = multiplyAdd(tail0, factor0, right)
+    let factor1 = Vector(repeating: row[1])
+    sum1 = multiplyAdd(sum1, factor1, left)
+    tail1 = multiplyAdd(tail1, factor1, right)
+    let factor2 = Vector(repeating: row[2])
+    sum2 = multiplyAdd(sum2, factor2, left)
+    tail2 = multiplyAdd(tail2, factor2, right)
+    let factor3 = Vector(repeating: row[3])
+    sum3 = multiplyAdd(sum3, factor3, left)
+    tail3 = multiplyAdd(tail3, factor3, right)
+    pixel += 1
+  }
+  add(sum0, to: output, first: width)
+  add(tail0, to: output + width, first: columnCount - width)
+  add(sum1, to: output + outputStride, first: width)
+  add(tail1, to: output + outputStride + width, first: columnCount - width)
+  add(sum2, to: output + 2 * outputStride, first: width)
+  add(tail2, to: output + 2 * outputStride + width, first: columnCount - width)
+  add(sum3, to: output + 3 * outputStride, first: width)
+  add(tail3, to: output + 3 * outputStride + width, first: columnCount - width)
+}
+
+/// One element of a row by two vectors of columns.
+@inline(never)
+private func addOneByTwo(
+  _ pixelCount: Int, _ rows: UnsafePointer<UnsafePointer<Float>>, _ rowOffset: Int,
+  _ panel: UnsafePointer<Float>, _ columnCount: Int, _ output: UnsafeMutablePointer<Float>
+) {
+  let width = Vector.scalarCount
+  var sum0 = Vector(), tail0 = Vector()
+  var column = UnsafeRawPointer(panel)
+  var pixel = 0
+  while pixel < pixelCount {
+    let row = rows[pixel] + rowOffset
+    let left = column.load(as: Vector.self)
+    let right = column.load(fromByteOffset: 4 * width, as: Vector.self)
+    column += 8 * width
+    let factor0 = Vector(repeating: row[0])
+    sum0 = multiplyAdd(sum0, factor0, left)
+    tail0 = multiplyAdd(tail0, factor0, right)
+    pixel += 1
+  }
+  add(sum0, to: output, first: width)
+  add(tail0, to: output + width, first: columnCount - width)
+}
+
+/// Four elements of a row by one vector; even and odd pixels have their own sums against latency.
+@inline(never)
+private func addFourByOne(
+  _ pixelCount: Int, _ rows: UnsafePointer<UnsafePointer<Float>>, _ rowOffset: Int,
+  _ panel: UnsafePointer<Float>, _ columnCount: Int, _ output: UnsafeMutablePointer<Float>,
+  _ outputStride: Int
+) {
+  let width = Vector.scalarCount
+  var sum0 = Vector(), odd0 = Vector()
+  var sum1 = Vector(), odd1 = Vector()
+  var sum2 = Vector(), odd2 = Vector()
+  var sum3 = Vector(), odd3 = Vector()
+  var column = UnsafeRawPointer(panel)
+  var pixel = 0
+  while pixel + 2 <= pixelCount {
+    let row = rows[pixel] + rowOffset
+    let next = rows[pixel + 1] + rowOffset
+    let left = column.load(as: Vector.self)
+    let right = column.load(fromByteOffset: 4 * width, as: Vector.self)
+    column += 8 * width
+    sum0 = multiplyAdd(sum0, Vector(repeating: row[0]), left)
+    odd0 = multiplyAdd(odd0, Vector(repeating: next[0]), right)
+    sum1 = multiplyAdd(sum1, Vector(repeating: row[1]), left)
+    odd1 = multiplyAdd(odd1, Vector(repeating: next[1]), right)
+    sum2 = multiplyAdd(sum2, Vector(repeating: row[2]), left)
+    odd2 = multiplyAdd(odd2, Vector(repeating: next[2]), right)
+    sum3 = multiplyAdd(sum3, Vector(repeating: row[3]), left)
+    odd3 = multiplyAdd(odd3, Vector(repeating: next[3]), right)
+    pixel += 2
+  }
+  while pixel < pixelCount {
+    let row = rows[pixel] + rowOffset
+    let left = column.load(as: Vector.self)
+    column += 4 * width
+    sum0 = multiplyAdd(sum0, Vector(repeating: row[0]), left)
+    sum1 = multiplyAdd(sum1, Vector(repeating: row[1]), left)
+    sum2 = multiplyAdd(sum2, Vector(repeating: row[2]), left)
+    sum3 = multiplyAdd(sum3, Vector(repeating: row[3]), left)
+    pixel += 1
+  }
+  add(sum0 + odd0, to: output, first: columnCount)
+  add(sum1 + odd1, to: output + outputStride, first: columnCount)
+  add(sum2 + odd2, to: output + 2 * outputStride, first: columnCount)
+  add(sum3 + odd3, to: output + 3 * outputStride, first: columnCount)
+}
+
+/// One element of a row by one vector of columns.
+@inline(never)
+private func addOneByOne(
+  _ pixelCount: Int, _ rows: UnsafePointer<UnsafePointer<Float>>, _ rowOffset: Int,
+  _ panel: UnsafePointer<Float>, _ columnCount: Int, _ output: UnsafeMutablePointer<Float>
+) {
+  let width = Vector.scalarCount
+  var sum0 = Vector(), odd0 = Vector()
+  var column = UnsafeRawPointer(panel)
+  var pixel = 0
+  while pixel + 2 <= pixelCount {
+    let row = rows[pixel] + rowOffset
+    let next = rows[pixel + 1] + rowOffset
+    let left = column.load(as: Vector.self)
+    let right = column.load(fromByteOffset: 4 * width, as: Vector.self)
+    column += 8 * width
+    sum0 = multiplyAdd(sum0, Vector(repeating: row[0]), left)
+    odd0 = multiplyAdd(odd0, Vector(repeating: next[0]), right)
+    pixel += 2
+  }
+  while pixel < pixelCount {
+    let row = rows[pixel] + rowOffset
+    let left = column.load(as: Vector.self)
+    column += 4 * width
+    sum0 = multiplyAdd(sum0, Vector(repeating: row[0]), left)
+    pixel += 1
+  }
+  add(sum0 + odd0, to: output, first: columnCount)
+}

@@ -1,0 +1,137 @@
+public import Foundation
+
+/// A safetensors file: named tensors and a map of texts.
+///
+/// Eight bytes of header length, a JSON header, then the elements, little-endian and without gaps.
+/// Single-precision numbers and 64-bit integers are supported. Reference: github.com/huggingface/safetensors,
+/// README "Format".
+public struct SafetensorsFile: Sendable, Equatable {
+  /// The tensors, in the order of their bytes.
+  public var tensors: [NamedTensor]
+  /// Texts by key.
+  public var metadata: [String: String]
+
+  /// Collects what a file holds.
+  public init(tensors: [NamedTensor], metadata: [String: String]) {
+    self.tensors = tensors
+    self.metadata = metadata
+  }
+
+  /// All tensors as a network's state.
+  public var state: StateDictionary { StateDictionary(tensors) }
+
+  /// The tensors whose names start with a prefix, without it.
+  public func state(prefix: String) -> StateDictionary {
+    StateDictionary(
+      tensors.filter { $0.name.hasPrefix(prefix) }.map {
+        $0.renamed(String($0.name.dropFirst(prefix.count)))
+      })
+  }
+
+  /// The file's bytes: the same content always gives the same bytes.
+  ///
+  /// The header is padded with spaces so that the elements start at a multiple of eight bytes.
+  ///
+  /// - Precondition: No two tensors have the same name and none is called `__metadata__`.
+  public func data() -> Data {
+    precondition(
+      Set(tensors.map(\.name)).count == tensors.count
+        && !tensors.contains { $0.name == "__metadata__" }, "tensor names must be distinct")
+    var header = "{"
+    if !metadata.isEmpty {
+      let pairs = metadata.sorted { $0.key < $1.key }.map {
+        "\(quoted($0.key)):\(quoted($0.value))"
+      }
+      header += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
+    }
+    var offset = 0
+    for tensor in tensors {
+      if header.count > 1 { header += "," }
+      let shape = tensor.shape.map(String.init).joined(separator: ",")
+      let end = offset + tensor.byteCount
+      header +=
+        "\(quoted(tensor.name)):{\"dtype\":\"\(tensor.typeName)\",\"shape\":[\(shape)],"
+        + "\"data_offsets\":[\(offset),\(end)]}"
+      offset = end
+    }
+    header += "}"
+    var bytes = Data(header.utf8)
+    bytes.append(contentsOf: [UInt8](repeating: 0x20, count: (8 - bytes.count % 8) % 8))
+    var result = Data(capacity: 8 + bytes.count + offset)
+    withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { result.append(contentsOf: $0) }
+    result.append(bytes)
+    for tensor in tensors { tensor.append(to: &result) }
+    return result
+  }
+
+  /// Writes the file under its final name only when it is complete on the disk.
+  ///
+  /// - Throws: ``NetworkError/fileAccess(path:reason:)``.
+  public func write(to path: String) throws(NetworkError) {
+    let partial = path + ".partial"
+    let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw .fileAccess(path: partial, reason: lastReason()) }
+    let data = data()
+    var written = 0
+    var reason: String?
+    data.withUnsafeBytes { bytes in
+      while written < bytes.count, reason == nil {
+        let count = Foundation.write(
+          descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
+        if count < 0 && errno != EINTR { reason = lastReason() }
+        written += max(0, count)
+      }
+    }
+    if reason == nil && fsync(descriptor) != 0 { reason = lastReason() }
+    if close(descriptor) != 0 && reason == nil { reason = lastReason() }
+    if reason == nil && rename(partial, path) != 0 { reason = lastReason() }
+    if let reason {
+      unlink(partial)
+      throw .fileAccess(path: path, reason: reason)
+    }
+  }
+}
+
+/// What the system says about its last failure.
+func lastReason() -> String { String(cString: strerror(errno)) }
+
+/// A JSON string.
+private func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": result += "\\\""
+    case "\\": result += "\\\\"
+    case let control where control.value < 0x20:
+      let digits = String(control.value, radix: 16)
+      result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}
+
+extension NamedTensor {
+  /// The type's name in a safetensors header.
+  fileprivate var typeName: String {
+    switch contents {
+    case .float32: "F32"
+    case .int64: "I64"
+    }
+  }
+
+  fileprivate var byteCount: Int {
+    switch contents {
+    case .float32(let values): 4 * values.count
+    case .int64(let values): 8 * values.count
+    }
+  }
+
+  /// Appends the elements; every supported CPU is little-endian like the format.
+  fileprivate func append(to data: inout Data) {
+    switch contents {
+    case .float32(let values): values.withUnsafeBytes { data.append(contentsOf: $0) }
+    case .int64(let values): values.withUnsafeBytes { data.append(contentsOf: $0) }
+    }
+  }
+}

@@ -1,0 +1,125 @@
+public import Tensors
+
+/// The gradient of every parameter of a network, as one flat list.
+public struct ParameterGradient: Sendable {
+  var values: [Float]
+
+  /// Adds a convolution's weight gradient in place.
+  mutating func addWeights(
+    _ place: ConvolutionPlace, input: Tensor, gradient: Tensor, gradientBorder: Int,
+    context: ComputeContext
+  ) {
+    values.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      place.convolution.addWeightGradient(
+        input: input, gradient: gradient, gradientBorder: gradientBorder,
+        to: base + place.weightOffset, context: context)
+    }
+  }
+
+  /// Adds consecutive parameters' gradients.
+  mutating func add(_ addends: [Float], at range: Range<Int>) {
+    precondition(addends.count == range.count, "\(addends.count) gradients for \(range)")
+    for (offset, addend) in zip(range, addends) { values[offset] += addend }
+  }
+}
+
+extension UNetGenerator {
+  /// The backward pass of training.
+  ///
+  /// - Parameters:
+  ///   - outputGradient: `[N, H, W, outputChannels]`.
+  ///   - cache: Of the forward pass.
+  ///   - context: Threads and kernels.
+  /// - Returns: The gradient of every parameter.
+  public func backward(
+    _ outputGradient: Tensor, cache: Cache, context: ComputeContext
+  ) -> ParameterGradient {
+    var gradient = ParameterGradient(
+      values: [Float](repeating: 0, count: store.values.count))
+    var (skips, slope) = upwards(outputGradient, cache, &gradient, context)
+    for index in levels.indices.reversed() {
+      let place = levels[index].down
+      let values = cache.levels[index]
+      gradient.addWeights(
+        place, input: values.downInput, gradient: slope,
+        gradientBorder: ConvolutionShape.halving.adjointPadding, context: context)
+      guard index > 0 else { break }
+      let outer = cache.levels[index - 1].downOutput.map
+      let inputSlope = place.convolution.adjoint(
+        slope, weights: store.adjointPacked(place, context), height: outer.height,
+        width: outer.width, context: context)
+      let skip = skips[index - 1]
+      skips[index - 1] = nil
+      let activated = Rectification(slope: 0.2).backward(
+        inputSlope, activated: values.downInput, border: ConvolutionShape.halving.padding,
+        channels: 0..<outer.channels, addend: skip, context: context)
+      slope = normalizationBackward(
+        activated, levels[index - 1].downNormalization, cache.levels[index - 1].downOutput,
+        cache.levels[index - 1].downStatistics,
+        border: ConvolutionShape.halving.adjointPadding, &gradient, context)
+    }
+    return gradient
+  }
+
+  /// From the output to the innermost level: returns the gradients that the skips carry, by level, and
+  /// the bordered gradient of the innermost convolution's output.
+  private func upwards(
+    _ outputGradient: Tensor, _ cache: Cache, _ gradient: inout ParameterGradient,
+    _ context: ComputeContext
+  ) -> (skips: [Tensor?], innermost: Tensor) {
+    let border = ConvolutionShape.halving.padding
+    let output = outputGradient.hyperbolicTangentGradient(
+      result: cache.output, context: context)
+    if let bias = levels[0].up.bias {
+      gradient.add(output.channelSums(context: context), at: bias)
+    }
+    var slope = Bordered.copy(output, border: border, context: context)
+    var skips: [Tensor?] = []
+    for (index, level) in levels.enumerated() {
+      let values = cache.levels[index]
+      gradient.addWeights(
+        level.up, input: slope, gradient: values.upInput,
+        gradientBorder: ConvolutionShape.halving.adjointPadding, context: context)
+      let inputSlope = level.up.convolution.forward(
+        slope, weights: store.packed(level.up, context), context: context)
+      let channels = level.down.convolution.outputChannels
+      func rectified(_ channels: Range<Int>) -> Tensor {
+        Rectification(slope: 0).backward(
+          inputSlope, activated: values.upInput,
+          border: ConvolutionShape.halving.adjointPadding, channels: channels, context: context)
+      }
+      skips.append(rectified(0..<channels))
+      guard index + 1 < levels.count else { break }
+      var inner = rectified(channels..<inputSlope.shape[3])
+      let next = cache.levels[index + 1]
+      if let factors = next.dropoutFactors {
+        inner = inner.multiplied(by: factors, context: context)
+      }
+      slope = normalizationBackward(
+        inner, levels[index + 1].upNormalization, next.upOutput, next.upStatistics,
+        border: border, &gradient, context)
+    }
+    let innermost = Bordered.copy(
+      skips[levels.count - 1] ?? output, border: ConvolutionShape.halving.adjointPadding,
+      context: context)
+    return (skips, innermost)
+  }
+
+  /// Through a normalisation, or only into a border where there is none.
+  private func normalizationBackward(
+    _ slope: Tensor, _ place: NormalizationPlace?, _ input: Tensor,
+    _ statistics: ChannelStatistics?, border: Int, _ gradient: inout ParameterGradient,
+    _ context: ComputeContext
+  ) -> Tensor {
+    guard let place, let statistics else {
+      return Bordered.copy(slope, border: border, context: context)
+    }
+    let result = BatchNormalization.backward(
+      slope, input: input, statistics: statistics, weight: store.values[place.weight],
+      border: border, context: context)
+    gradient.add(result.weight, at: place.weight)
+    gradient.add(result.bias, at: place.bias)
+    return result.input
+  }
+}

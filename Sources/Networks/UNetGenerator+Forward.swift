@@ -1,0 +1,148 @@
+public import Tensors
+
+/// What one level keeps of a forward pass for the backward pass.
+struct GeneratorLevelCache: Sendable {
+  /// Bordered input of the way down.
+  var downInput = Tensor(zeros: [0])
+  /// Output of the convolution down, before normalisation.
+  var downOutput = Tensor(zeros: [0])
+  var downStatistics: ChannelStatistics?
+  /// Bordered input of the way up.
+  var upInput = Tensor(zeros: [0])
+  /// Output of the transposed convolution, before normalisation.
+  var upOutput = Tensor(zeros: [0])
+  var upStatistics: ChannelStatistics?
+  var dropoutFactors: Tensor?
+}
+
+/// Where the statistics of normalisation come from in a forward pass.
+enum StatisticsSource: Sendable {
+  /// The values themselves: the whole batch, or each sample.
+  case values(BatchNormalization.Scope)
+  /// The running averages.
+  case running
+}
+
+/// The weights of a generator as its forward pass wants them.
+struct GeneratorWeights: Sendable {
+  let down: [PackedMatrix]
+  let up: [AdjointWeights]
+  let outputBias: [Float]?
+
+  init(_ generator: UNetGenerator, context: ComputeContext) {
+    down = generator.levels.map { generator.store.packed($0.down, context) }
+    up = generator.levels.map { generator.store.adjointPacked($0.up, context) }
+    outputBias = generator.store.bias(generator.levels[0].up)
+  }
+}
+
+extension UNetGenerator {
+  /// What a forward pass leaves for the backward pass.
+  public struct Cache: Sendable {
+    var levels: [GeneratorLevelCache]
+    /// After the hyperbolic tangent.
+    var output: Tensor
+  }
+
+  /// The forward pass of training: statistics of the batch, dropout in the inner levels.
+  ///
+  /// - Parameters:
+  ///   - input: `[N, H, W, inputChannels]` in [−1, 1].
+  ///   - dropout: Decides what is dropped; nil switches dropout off.
+  ///   - context: Threads and kernels.
+  /// - Returns: `[N, H, W, outputChannels]` in [−1, 1], and what ``backward(_:cache:context:)`` needs.
+  /// - Precondition: H and W are multiples of ``sizeMultiple``.
+  public func forward(
+    _ input: Tensor, dropout: DropoutSequences?,
+    context: ComputeContext
+  ) -> (output: Tensor, cache: Cache) {
+    let cache = pass(
+      input, weights: GeneratorWeights(self, context: context), statistics: .values(.batch),
+      dropout: dropout, keepsAll: true, context: context)
+    return (cache.output, cache)
+  }
+
+  /// Moves the running statistics towards those of a forward pass.
+  public mutating func updateRunningStatistics(from cache: Cache) {
+    for (level, values) in zip(levels, cache.levels) {
+      if let place = level.downNormalization, let statistics = values.downStatistics {
+        store.running[place.index].update(
+          with: statistics, momentum: BatchNormalization.momentum)
+      }
+      if let place = level.upNormalization, let statistics = values.upStatistics {
+        store.running[place.index].update(
+          with: statistics, momentum: BatchNormalization.momentum)
+      }
+    }
+  }
+
+  /// The one forward pass, for training and prediction.
+  func pass(
+    _ input: Tensor, weights: GeneratorWeights, statistics: StatisticsSource,
+    dropout: DropoutSequences?, keepsAll: Bool,
+    context: ComputeContext
+  ) -> Cache {
+    var caches = [GeneratorLevelCache](repeating: GeneratorLevelCache(), count: downCount)
+    var inputs: [RectificationInput] = []
+    for (index, level) in levels.enumerated() {
+      let source = index == 0 ? RectificationInput(input) : inputs[index - 1]
+      let bordered = Rectification(slope: index == 0 ? 1 : 0.2)
+        .forward([source], border: ConvolutionShape.halving.padding, context: context)
+      let output = level.down.convolution.forward(
+        bordered, weights: weights.down[index], context: context)
+      let (affine, batch) = normalize(output, level.downNormalization, statistics, context)
+      inputs.append(RectificationInput(output, affine: affine))
+      caches[index].downStatistics = batch
+      if keepsAll {
+        caches[index].downInput = bordered
+        caches[index].downOutput = output
+      }
+    }
+    var inner: RectificationInput?
+    for index in levels.indices.reversed() {
+      let level = levels[index]
+      let sources = inner.map { [inputs[index], $0] } ?? [inputs[index]]
+      let bordered = Rectification(slope: 0)
+        .forward(sources, border: ConvolutionShape.halving.adjointPadding, context: context)
+      let size = inputs[index].map.map
+      let output = level.up.convolution.adjoint(
+        bordered, weights: weights.up[index], height: 2 * size.height, width: 2 * size.width,
+        bias: index == 0 ? weights.outputBias : nil, context: context)
+      let (affine, batch) = normalize(output, level.upNormalization, statistics, context)
+      var result = RectificationInput(output, affine: affine)
+      if let dropout, level.hasDropout {
+        let sequences = (0..<output.shape[0]).map {
+          dropout.sequence(sample: $0, level: index + 1)
+        }
+        let factors = Dropout.factors(
+          shape: output.shape, sequences: sequences, context: context)
+        let plain = Rectification(slope: 1).forward([result], border: 0, context: context)
+        result = RectificationInput(plain.multiplied(by: factors, context: context))
+        caches[index].dropoutFactors = keepsAll ? factors : nil
+      }
+      inner = result
+      caches[index].upStatistics = batch
+      if keepsAll {
+        caches[index].upInput = bordered
+        caches[index].upOutput = output
+      }
+    }
+    let output = inner?.map ?? input
+    return Cache(levels: caches, output: output.hyperbolicTangent(context: context))
+  }
+
+  /// The affine step of a normalisation and the statistics it took from the values, if it did.
+  private func normalize(
+    _ values: Tensor, _ place: NormalizationPlace?, _ source: StatisticsSource,
+    _ context: ComputeContext
+  ) -> (ChannelAffine?, ChannelStatistics?) {
+    guard let place else { return (nil, nil) }
+    switch source {
+    case .running:
+      return (store.affine(place, store.running[place.index].statistics), nil)
+    case .values(let scope):
+      let statistics = BatchNormalization.statistics(values, scope: scope, context: context)
+      return (store.affine(place, statistics), statistics)
+    }
+  }
+}

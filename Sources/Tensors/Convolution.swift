@@ -1,0 +1,180 @@
+/// A convolution's window: size, step and border, the same along both axes.
+public struct ConvolutionShape: Sendable, Equatable, Hashable {
+  /// Taps along an axis.
+  public let kernelSize: Int
+  /// Pixels from one window to the next.
+  public let stride: Int
+  /// Pixels of zeros around the input.
+  public let padding: Int
+
+  /// Names a window.
+  ///
+  /// - Precondition: The kernel size is a multiple of the stride.
+  public init(kernelSize: Int, stride: Int, padding: Int) {
+    precondition(kernelSize % stride == 0, "a kernel of \(kernelSize) with stride \(stride)")
+    self.kernelSize = kernelSize
+    self.stride = stride
+    self.padding = padding
+  }
+
+  /// 4 × 4 taps, stride 2, padding 1: halves a map; transposed, doubles it.
+  public static let halving = ConvolutionShape(kernelSize: 4, stride: 2, padding: 1)
+  /// 4 × 4 taps, stride 1, padding 1: a map loses one row and one column.
+  public static let overlapping = ConvolutionShape(kernelSize: 4, stride: 1, padding: 1)
+
+  /// The border that the output's gradient needs for the backward pass, and a transposed convolution's
+  /// input for its forward pass.
+  public var adjointPadding: Int { (kernelSize - 1 - padding + stride - 1) / stride }
+
+  /// The length of an output axis for an input axis.
+  public func outputLength(_ length: Int) -> Int {
+    (length + 2 * padding - kernelSize) / stride + 1
+  }
+
+  /// The length of a transposed convolution's output axis.
+  public func transposedLength(_ length: Int) -> Int {
+    (length - 1) * stride - 2 * padding + kernelSize
+  }
+}
+
+/// A convolution over feature maps, its adjoint, and the gradient of its weights.
+///
+/// Weights are `[kernelSize, kernelSize, inputs, outputs]`: tap by tap, channels last. The transposed
+/// convolution is the adjoint of a convolution and takes the weights of that one, so `inputs` are then
+/// the channels of its own output. Maps come with their border of zeros already around them.
+public struct Convolution: Sendable, Equatable, Hashable {
+  /// The window.
+  public let shape: ConvolutionShape
+  /// Channels of the larger map.
+  public let inputChannels: Int
+  /// Channels of the smaller map.
+  public let outputChannels: Int
+
+  /// Names a convolution from `inputChannels` to `outputChannels`.
+  public init(shape: ConvolutionShape, inputChannels: Int, outputChannels: Int) {
+    self.shape = shape
+    self.inputChannels = inputChannels
+    self.outputChannels = outputChannels
+  }
+
+  /// How many weights there are.
+  public var weightCount: Int {
+    shape.kernelSize * shape.kernelSize * inputChannels * outputChannels
+  }
+
+  /// The convolution of a map.
+  ///
+  /// `y[n, i, j, o] = bias[o] + Σ w[u, v, c, o] · x[n, stride·i + u, stride·j + v, c]`
+  ///
+  /// - Parameters:
+  ///   - input: `[N, H + 2·padding, W + 2·padding, inputChannels]`, bordered.
+  ///   - weights: Packed by ``packed(_:context:)``.
+  ///   - bias: `[outputChannels]` or nil.
+  ///   - context: Threads and kernels.
+  /// - Returns: `[N, outputLength(H), outputLength(W), outputChannels]`.
+  public func forward(
+    _ input: Tensor, weights: PackedMatrix, bias: [Float]? = nil, context: ComputeContext
+  ) -> Tensor {
+    let map = input.map
+    precondition(
+      map.channels == inputChannels,
+      "the convolution has \(inputChannels) input channels but the map has \(map.channels)")
+    let windows = PixelWalk.windows(of: map, kernelSize: shape.kernelSize, stride: shape.stride)
+    let outputShape = [map.batch, windows.height, windows.width, outputChannels]
+    return Tensor(shape: outputShape) { output in
+      input.withPointer { values in
+        multiplyGathered(
+          input: values, walk: windows, segments: segments(of: map), matrix: weights, initial: bias,
+          output: output, outputWalk: .all(of: FeatureMapShape(outputShape)), context: context)
+      }
+    }
+  }
+
+  /// The adjoint: the gradient of the input from that of the output, or the transposed convolution.
+  ///
+  /// - Parameters:
+  ///   - gradient: `[N, H′ + 2·adjointPadding, W′ + 2·adjointPadding, outputChannels]`, bordered.
+  ///   - weights: Packed by ``adjointPacked(_:context:)``.
+  ///   - height: Rows of the result, without border.
+  ///   - width: Columns of the result.
+  ///   - bias: `[inputChannels]` or nil, for a transposed convolution.
+  ///   - context: Threads and kernels.
+  /// - Returns: `[N, height, width, inputChannels]`.
+  public func adjoint(
+    _ gradient: Tensor, weights: AdjointWeights, height: Int, width: Int, bias: [Float]? = nil,
+    context: ComputeContext
+  ) -> Tensor {
+    let map = gradient.map
+    precondition(
+      map.channels == outputChannels,
+      "the adjoint takes \(outputChannels) channels but the map has \(map.channels)")
+    let stride = shape.stride
+    let taps = shape.kernelSize / stride
+    let segments = RowSegments(
+      count: taps, length: taps * outputChannels, stride: map.width * outputChannels)
+    let outputShape = [map.batch, height, width, inputChannels]
+    return Tensor(shape: outputShape) { output in
+      gradient.withPointer { values in
+        for phase in 0..<stride * stride {
+          let (row, column) = (phase / stride, phase % stride)
+          var source = PixelWalk.all(of: map)
+          var target = PixelWalk.all(of: FeatureMapShape(outputShape))
+          source.base =
+            windowStart(row) * source.rowStride + windowStart(column) * source.pixelStride
+          target.base = row * target.rowStride + column * target.pixelStride
+          target.height = (height - row + stride - 1) / stride
+          target.width = (width - column + stride - 1) / stride
+          target.rowStride *= stride
+          target.pixelStride *= stride
+          (source.height, source.width) = (target.height, target.width)
+          guard target.pixelCount > 0 else { continue }
+          multiplyGathered(
+            input: values, walk: source, segments: segments, matrix: weights.phases[phase],
+            initial: bias, output: output, outputWalk: target, context: context)
+        }
+      }
+    }
+  }
+
+  /// Adds the gradient of the weights: `dw[u, v, c, o] += Σ x[n, s·i + u, s·j + v, c] · g[n, i, j, o]`.
+  ///
+  /// - Parameters:
+  ///   - input: `[N, H + 2·padding, W + 2·padding, inputChannels]`, bordered.
+  ///   - gradient: The output's gradient with a border of `gradientBorder` pixels.
+  ///   - gradientBorder: Pixels around the gradient that do not take part.
+  ///   - target: `[kernelSize, kernelSize, inputChannels, outputChannels]`.
+  ///   - context: Threads and kernels.
+  public func addWeightGradient(
+    input: Tensor, gradient: Tensor, gradientBorder: Int,
+    to target: UnsafeMutablePointer<Float>, context: ComputeContext
+  ) {
+    let map = input.map
+    let walk = PixelWalk.windows(of: map, kernelSize: shape.kernelSize, stride: shape.stride)
+    let gradientWalk = PixelWalk.inside(gradient.map, padding: gradientBorder)
+    precondition(
+      walk.height == gradientWalk.height && walk.width == gradientWalk.width,
+      "windows \(walk.height) × \(walk.width), gradient \(gradientWalk.height) × \(gradientWalk.width)"
+    )
+    input.withPointer { values in
+      gradient.withPointer { slopes in
+        Tensors.addOuterProducts(
+          input: values, walk: walk, segments: segments(of: map),
+          gradient: slopes, gradientWalk: gradientWalk, columnCount: outputChannels,
+          output: target, context: context)
+      }
+    }
+  }
+
+  /// The first row of the window, in the bordered gradient, of the first output row of a phase.
+  func windowStart(_ phase: Int) -> Int {
+    let firstTap = (phase + shape.padding) % shape.stride
+    let taps = shape.kernelSize / shape.stride
+    return (phase + shape.padding - firstTap) / shape.stride - (taps - 1) + shape.adjointPadding
+  }
+
+  private func segments(of map: FeatureMapShape) -> RowSegments {
+    RowSegments(
+      count: shape.kernelSize, length: shape.kernelSize * inputChannels,
+      stride: map.width * map.channels)
+  }
+}

@@ -1,0 +1,19 @@
+/// A small generator with a state that can be saved: SplitMix64.
+///
+/// For decisions taken one after the other, such as the order of training tiles. Reference: Steele, Lea
+/// and Flood 2014, "Fast splittable pseudorandom number generators", OOPSLA.
+public struct SequentialRandom: Sendable, RandomNumberGenerator, Codable, Equatable {
+  private var state: UInt64
+
+  /// Starts the sequence of a seed.
+  public init(seed: UInt64) { state = seed }
+
+  /// The next 64 random bits.
+  public mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
