@@ -1,6 +1,7 @@
 import CommandLineKit
 import Foundation
 import Reporting
+import Synchronization
 
 /// What a command gets: its values, the ways to speak, and whether to stop.
 struct CommandContext: Sendable {
@@ -14,13 +15,22 @@ struct CommandContext: Sendable {
   let output: TextSink
   /// Everything else.
   let diagnostics: TextSink
+  /// JSON lines instead of a single result; nil for commands that print none, and without `--json`.
+  let events: EventWriter?
+  /// The variables of the process, for paths and `JOURNAL_STREAM`.
+  let environment: [String: String]
+  /// The files that the last JSON line lists.
+  private let outputs = OutputList()
   private let signals: StopSignals
 
   init(
     arguments: ParsedArguments, progress: ProgressMeter, time: any TimeSource, output: TextSink,
-    diagnostics: TextSink, signals: StopSignals
+    diagnostics: TextSink, events: EventWriter?, environment: [String: String],
+    signals: StopSignals
   ) {
     self.arguments = arguments
+    self.events = events
+    self.environment = environment
     self.progress = progress
     self.time = time
     self.output = output
@@ -72,8 +82,18 @@ extension CommandContext {
   /// - Parameter json: The result; its coding keys are the names of the contract (snake_case).
   /// - Throws: `EncodingError` if a number is not finite.
   func emit(json: some Encodable) throws {
-    output.write(try JSONText.line(json))
+    if let events {
+      events.result(json)
+    } else {
+      output.write(try JSONText.line(json))
+    }
   }
+
+  /// Names a file that was written and is complete, for the last JSON line.
+  func addOutput(_ path: String) { outputs.add(path) }
+
+  /// The files named so far.
+  var outputPaths: [String] { outputs.paths }
 
   /// Says something on stderr that users want to know; nothing with `--quiet`.
   func note(_ text: String) {
@@ -88,13 +108,30 @@ extension CommandContext {
   }
 
   /// Says on stderr what needs attention, also with `--quiet`: `subject: problem; next step`.
-  func warn(_ text: String) { say("warning: " + text) }
+  func warn(_ text: String) {
+    events?.warning(text)
+    say("warning: " + text)
+  }
 
   /// Reports an error that does not end the command, such as one slide of several.
-  func report(_ error: any Error) { say(ErrorMapping.message(error)) }
+  func report(_ error: any Error) {
+    events?.error(ErrorMapping.message(error))
+    say(ErrorMapping.message(error))
+  }
 
   private func say(_ text: String) {
     progress.clearLine()
     diagnostics.write("restain: \(text)\n")
+  }
+}
+
+/// Paths that are added from any thread.
+private final class OutputList: Sendable {
+  private let list: Mutex<[String]> = Mutex([])
+
+  var paths: [String] { list.withLock { $0 } }
+
+  func add(_ path: String) {
+    list.withLock { if !$0.contains(path) { $0.append(path) } }
   }
 }

@@ -34,30 +34,50 @@ enum Program {
     output: TextSink, diagnostics: TextSink
   ) -> ExitStatus {
     let time = SystemTime()
+    let events: EventWriter? =
+      command.printsEvents && values.isGiven(SharedOptions.json)
+      ? EventWriter(time: time, sink: output) : nil
     let progress = ProgressMeter(
-      style: progressStyle(values),
+      style: progressStyle(values, events),
       intervalSeconds: environment["RESTAIN_PROGRESS_SECONDS"].flatMap(Double.init),
       time: time, sink: diagnostics, peakBytes: { ProcessMemory.peakBytes() })
     let signals = StopSignals { progress.printNow() }
     let context = CommandContext(
       arguments: values, progress: progress, time: time, output: output,
-      diagnostics: diagnostics, signals: signals)
+      diagnostics: diagnostics, events: events, environment: environment, signals: signals)
+    events?.start(
+      command: command.description.name, version: VersionCommand.version,
+      subject: values.operands.first)
+    let (status, message) = outcome(of: command, context, signals)
+    events?.exit(code: status.rawValue, message: message, outputs: context.outputPaths)
+    return status
+  }
+
+  private static func outcome(
+    of command: any Command.Type, _ context: CommandContext, _ signals: StopSignals
+  ) -> (ExitStatus, message: String) {
     do {
       let status = try command.run(context)
-      progress.finish()
-      return status
+      context.progress.finish()
+      return (status, status.meaning)
     } catch {
-      progress.finish()
+      context.progress.finish()
       if let status = signals.exitStatus {
-        diagnostics.write("restain: stopped by a signal; the same command goes on\n")
-        return status
+        let message = "\(command.description.name): \(status.meaning); run it again"
+        context.diagnostics.write("restain: \(message)\n")
+        return (status, message)
       }
-      diagnostics.write("restain: \(ErrorMapping.message(error))\n")
-      return ErrorMapping.exitStatus(error)
+      context.report(error)
+      return (ErrorMapping.exitStatus(error), ErrorMapping.message(error))
     }
   }
 
-  private static func progressStyle(_ values: ParsedArguments) -> ProgressMeter.Style {
+  private static func progressStyle(
+    _ values: ParsedArguments, _ events: EventWriter?
+  ) -> ProgressMeter.Style {
+    if let events {
+      return .events { events.status($0, peakBytes: ProcessMemory.peakBytes()) }
+    }
     if values.isGiven(GlobalOptions.quiet) { return .silent }
     return isatty(2) == 1 ? .rewriting : .lines
   }
