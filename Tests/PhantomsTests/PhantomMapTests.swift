@@ -13,7 +13,8 @@ struct PhantomMapTests {
     var generator = SeededGenerator(seed: 11)
     return (0..<count).map { _ in
       MicronPoint(
-        x: .random(in: 0...extent, using: &generator), y: .random(in: 0...extent, using: &generator))
+        x: .random(in: 0...extent, using: &generator), y: .random(in: 0...extent, using: &generator)
+      )
     }
   }
 
@@ -47,7 +48,8 @@ struct PhantomMapTests {
     #expect(phantom.map.affine.determinant < 0)
   }
 
-  @Test("the warp reaches the wanted displacement and never folds", arguments: [1, 2, 3] as [UInt64])
+  @Test(
+    "the warp reaches the wanted displacement and never folds", arguments: [1, 2, 3] as [UInt64])
   func warp(seed: UInt64) throws {
     let phantom = try SerialSections(PhantomOptions(size: 2048, seed: seed, warpMicrons: 40))
     var largest = 0.0
