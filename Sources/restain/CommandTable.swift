@@ -3,6 +3,7 @@ import CommandLineKit
 /// Every verb of the program, in the order in which the help shows them.
 enum CommandTable {
   static let commands: [any Command.Type] = [
+    InspectCommand.self,
     CheckConfigCommand.self,
     CompletionsCommand.self,
     ManualCommand.self,

@@ -1,6 +1,7 @@
 import CommandLineKit
 import Foundation
 import Settings
+import Slides
 
 /// Gives every module's error its exit status, in one switch.
 enum ErrorMapping {
@@ -14,6 +15,12 @@ enum ErrorMapping {
       switch error {
       case .missingFile: .missingInput
       default: .configuration
+      }
+    case let error as SlideError:
+      switch error {
+      case .missing: .missingInput
+      case .implausiblePixelSize: .usage
+      case .unreadable, .unsupported, .corrupt, .missingPixelSize: .unusableInput
       }
     case let error as CommandError: error.exitStatus
     default: .failure

@@ -39,11 +39,11 @@ enum SharedOptions {
   static let dryRun = Option.flag(
     "dry-run", "print the plan (tiles, bytes, memory, time) and do nothing")
   static let slidePixelSize = Option<Double?>.optional(
-    "slide-pixel-size", .pixelSize, "pixel size of a slide that has none in its file")
+    "slide-pixel-size", .pixelSize, "pixel size of the slide; wins over what its file says")
   static let fixedPixelSize = Option<Double?>.optional(
-    "fixed-pixel-size", .pixelSize, "pixel size of the fixed slide if its file has none")
+    "fixed-pixel-size", .pixelSize, "pixel size of the fixed slide; wins over what its file says")
   static let movingPixelSize = Option<Double?>.optional(
-    "moving-pixel-size", .pixelSize, "pixel size of the moving slide if its file has none")
+    "moving-pixel-size", .pixelSize, "pixel size of the moving slide; wins over what its file says")
 }
 
 extension ValueKind where Value == Int {

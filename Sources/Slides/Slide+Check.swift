@@ -1,0 +1,29 @@
+import Rasters
+
+extension Slide {
+  /// The side of the squares in which a check reads.
+  private static let checkedSquare = 1024
+
+  /// How many pixels all levels hold, the total of ``check(progress:)``.
+  public var storedPixelCount: Int { levels.reduce(0) { $0 + $1.width * $1.height } }
+
+  /// Reads every pixel of every level, coarsest level first, and keeps none.
+  ///
+  /// - Parameter progress: Told the pixels of each square that was read; may throw to stop.
+  /// - Throws: ``SlideError/corrupt(path:reason:)`` at the first tile that cannot be decoded, and what
+  ///   `progress` throws.
+  /// - Complexity: One pass over the slide; allocates one square.
+  public func check(progress: (_ pixelCount: Int) throws -> Void) throws {
+    let side = Slide.checkedSquare
+    for (index, level) in levels.enumerated().reversed() {
+      for y in stride(from: 0, to: level.height, by: side) {
+        for x in stride(from: 0, to: level.width, by: side) {
+          let square = PixelRegion(x: x, y: y, width: side, height: side)
+            .intersection(level.bounds)
+          _ = try read(square, level: index)
+          try progress(square.width * square.height)
+        }
+      }
+    }
+  }
+}
