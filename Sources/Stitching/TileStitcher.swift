@@ -31,9 +31,6 @@ public struct StitchedBand: Sendable {
   public let isRepeated: Bool
 }
 
-/// Runs `body` for every index below a count, on as many threads as its owner likes.
-public typealias ForEach = @Sendable (_ count: Int, _ body: @Sendable (Int) -> Void) -> Void
-
 /// Converts a raster tile by tile and blends the results, one row of tiles at a time.
 ///
 /// A tile that needs no conversion enters the blend with its own source pixels: where a converted tile
@@ -164,23 +161,5 @@ public struct TileStitcher: Sendable {
       return values
     }
     return results.flatMap { $0 }
-  }
-}
-
-/// Computes independent values on the workers and returns them in order.
-///
-/// - Throws: The first error in the order of the indices.
-func collected<Element: Sendable>(
-  count: Int, forEach: ForEach, _ body: @escaping @Sendable (Int) throws -> Element
-) throws -> [Element] {
-  var results = [Result<Element, any Error>?](repeating: nil, count: count)
-  results.withUnsafeMutableBufferPointer { buffer in
-    nonisolated(unsafe) let places = buffer
-    // Each index writes its own place, and `forEach` returns after the last one.
-    forEach(count) { index in places[index] = Result { try body(index) } }
-  }
-  return try results.map { result in
-    guard let result else { preconditionFailure("a worker left out its index") }
-    return try result.get()
   }
 }

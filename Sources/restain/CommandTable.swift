@@ -4,6 +4,8 @@ import CommandLineKit
 enum CommandTable {
   static let commands: [any Command.Type] = [
     InspectCommand.self,
+    TilesCommand.self,
+    TrainPix2pixCommand.self,
     CheckConfigCommand.self,
     CompletionsCommand.self,
     ManualCommand.self,

@@ -2,6 +2,7 @@ import CommandLineKit
 import Foundation
 import Settings
 import Slides
+import Staining
 
 /// Gives every module's error its exit status, in one switch.
 enum ErrorMapping {
@@ -21,6 +22,14 @@ enum ErrorMapping {
       case .missing: .missingInput
       case .implausiblePixelSize: .usage
       case .unreadable, .unsupported, .corrupt, .missingPixelSize: .unusableInput
+      }
+    case let error as StainingError:
+      switch error {
+      case .missing: .missingInput
+      case .caseExists, .unwritable, .foreignCheckpoint, .foreignProgress: .outputBlocked
+      case .unusableCaseName, .regionOutside: .usage
+      case .diverged: .failure
+      default: .unusableInput
       }
     case let error as CommandError: error.exitStatus
     default: .failure

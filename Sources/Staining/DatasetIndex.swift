@@ -1,0 +1,151 @@
+import Foundation
+
+/// The index of a data set of paired tiles, `dataset.json`.
+public struct DatasetIndex: Codable, Equatable, Sendable {
+  /// Tells the file from other JSON.
+  public private(set) var format = Self.formatName
+  /// The version of the file's form.
+  public private(set) var version = Self.currentVersion
+  /// Microns a pixel of every tile.
+  public let pixelSizeMicrons: Double
+  /// Edge of a tile, in pixels.
+  public let tileSize: Int
+  /// What the tiles are divided by.
+  public let splitUnit: SplitUnit
+  /// The shares of the splits.
+  public let shares: SplitShares
+  /// The fixed slides with their squares.
+  public var fixedSlides: [FixedSlide]
+  /// The cases in the order in which they were added.
+  public var cases: [Case]
+
+  static let formatName = "restain-dataset"
+  static let currentVersion = 1
+  /// The name of the index inside the data set's folder.
+  public static let fileName = "dataset.json"
+
+  /// Makes the index of an empty data set.
+  public init(
+    pixelSizeMicrons: Double, tileSize: Int, splitUnit: SplitUnit, shares: SplitShares
+  ) {
+    self.pixelSizeMicrons = pixelSizeMicrons
+    self.tileSize = tileSize
+    self.splitUnit = splitUnit
+    self.shares = shares
+    fixedSlides = []
+    cases = []
+  }
+
+  /// A fixed slide that is divided by squares.
+  public struct FixedSlide: Codable, Equatable, Sendable {
+    /// The file's name.
+    public let file: String
+    /// SHA-256 of the file's size, first and last MiB.
+    public let hash: String
+    /// Edge of its squares, in pixels of the data set.
+    public let squareEdge: Int
+    /// Its squares that hold tissue.
+    public let squares: [SplitSquare]
+
+    private enum CodingKeys: String, CodingKey {
+      case file, hash
+      case squareEdge = "square_px"
+      case squares
+    }
+  }
+
+  /// A file that went into a case.
+  public struct Input: Codable, Equatable, Sendable {
+    /// The file's name.
+    public let file: String
+    /// SHA-256 of the file's size, first and last MiB.
+    public let hash: String
+  }
+
+  /// One pair of sections.
+  public struct Case: Codable, Equatable, Sendable {
+    /// The name that its tiles start with.
+    public let name: String
+    /// The H&E slide.
+    public let fixed: Input
+    /// The slide that was warped.
+    public let moving: Input
+    /// The transform file.
+    public let transform: Input
+    /// How the registration ended.
+    public let status: String
+    /// Median residual of the registration, in microns, where it was measured.
+    public let medianResidualMicrons: Double?
+    /// Tiles whose residual is larger were left out, in microns.
+    public let maxResidualMicrons: Double
+    /// Pixels that neighbouring tiles share.
+    public let overlap: Int
+    /// The case's one split, where the data set is divided by case.
+    public let split: DatasetSplit?
+    /// Tiles written, by split.
+    public let kept: [String: Int]
+    /// Tiles left out, by reason.
+    public let leftOut: LeftOut
+
+    private enum CodingKeys: String, CodingKey {
+      case name, fixed, moving, transform, status, overlap, split, kept
+      case medianResidualMicrons = "median_residual_um"
+      case maxResidualMicrons = "max_residual_um"
+      case leftOut = "left_out"
+    }
+
+    /// Tiles written to one split.
+    public func keptCount(_ split: DatasetSplit) -> Int { kept[split.rawValue, default: 0] }
+  }
+
+  /// Tiles that were left out.
+  public struct LeftOut: Codable, Equatable, Sendable {
+    /// Too little tissue in one of the sections.
+    public var background = 0
+    /// Beyond the moving slide.
+    public var outside = 0
+    /// Registered worse than allowed, or nowhere near a block whose registration could be measured.
+    public var misregistered = 0
+
+    /// What messages say.
+    var summary: String {
+      "\(background) background, \(outside) outside the moving slide, \(misregistered) badly registered"
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case format, version, shares, cases
+    case pixelSizeMicrons = "pixel_size_um"
+    case tileSize = "tile"
+    case splitUnit = "split_by"
+    case fixedSlides = "fixed_slides"
+  }
+
+  /// Tiles of a split over all cases.
+  public func tileCount(_ split: DatasetSplit) -> Int {
+    cases.reduce(0) { $0 + $1.keptCount(split) }
+  }
+
+  /// Reads the index of a data set.
+  ///
+  /// - Parameter folder: The data set.
+  /// - Returns: The index; nothing where the folder has none.
+  /// - Throws: ``StainingError/malformedDataset(path:reason:)``.
+  public static func read(folder: String) throws(StainingError) -> DatasetIndex? {
+    let url = URL(fileURLWithPath: folder).appendingPathComponent(fileName)
+    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+    let index: DatasetIndex
+    do {
+      index = try JSONDecoder().decode(DatasetIndex.self, from: Data(contentsOf: url))
+    } catch {
+      throw .malformedDataset(path: folder, reason: "\(fileName) is not as expected")
+    }
+    guard index.format == formatName, index.version <= currentVersion else {
+      throw .malformedDataset(path: folder, reason: "\(fileName) is of another form or version")
+    }
+    guard index.pixelSizeMicrons > 0, index.pixelSizeMicrons.isFinite, index.tileSize > 0 else {
+      throw .malformedDataset(path: folder, reason: "\(fileName) has no pixel size or tile")
+    }
+    return index
+  }
+}

@@ -1,0 +1,139 @@
+public import Networks
+
+/// What a model file says about its network, so that using it needs no options.
+public struct ModelCard: Codable, Equatable, Sendable {
+  /// The networks that a card can name.
+  public enum Architecture: String, Codable, Hashable, Sendable, CaseIterable {
+    /// The U-Net of pix2pix with eight halvings, any base width.
+    case pix2pix = "pix2pix-unet256"
+    /// Gives back what it gets; for tests of everything around a network.
+    case identity
+  }
+
+  /// The network.
+  public var architecture: Architecture
+  /// Channels of the first layer; 0 for an identity.
+  public var baseChannels: Int
+  /// Which statistics normalise.
+  public var normalization: NormalizationMode
+  /// Microns a pixel that the network was trained at.
+  public var pixelSizeMicrons: Double
+  /// The stain that it takes, such as `ihc`.
+  public var fromStain: String
+  /// The stain that it gives, such as `he`.
+  public var toStain: String
+  /// How it was trained; nothing for imported weights.
+  public var training: Training?
+  /// The version of the program that wrote it.
+  public var restainVersion: String
+
+  /// Describes a network.
+  public init(
+    architecture: Architecture, baseChannels: Int, normalization: NormalizationMode,
+    pixelSizeMicrons: Double, fromStain: String, toStain: String, training: Training? = nil,
+    restainVersion: String
+  ) {
+    self.architecture = architecture
+    self.baseChannels = baseChannels
+    self.normalization = normalization
+    self.pixelSizeMicrons = pixelSizeMicrons
+    self.fromStain = fromStain
+    self.toStain = toStain
+    self.training = training
+    self.restainVersion = restainVersion
+  }
+
+  /// How a model came about.
+  public struct Training: Codable, Equatable, Sendable {
+    /// The data, one entry a data set.
+    public var data: [Data]
+    /// Seed of weights, order and turns.
+    public var seed: UInt64
+    /// The steps that set the schedule.
+    public var totalSteps: Int
+    /// The step after which these weights were kept.
+    public var step: Int
+    /// Tiles a step.
+    public var batchSize: Int
+    /// Channels of the discriminator's first layer.
+    public var discriminatorChannels: Int
+    /// The step size at the start.
+    public var learningRate: Double
+    /// Weight of the mean absolute difference.
+    public var l1Weight: Double
+    /// The figures on the validation tiles.
+    public var validation: ValidationFigures?
+
+    /// Describes a training.
+    public init(
+      data: [Data], seed: UInt64, totalSteps: Int, step: Int, batchSize: Int,
+      discriminatorChannels: Int, learningRate: Double, l1Weight: Double,
+      validation: ValidationFigures?
+    ) {
+      self.data = data
+      self.seed = seed
+      self.totalSteps = totalSteps
+      self.step = step
+      self.batchSize = batchSize
+      self.discriminatorChannels = discriminatorChannels
+      self.learningRate = learningRate
+      self.l1Weight = l1Weight
+      self.validation = validation
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case data, seed, step, validation
+      case totalSteps = "total_steps"
+      case batchSize = "batch"
+      case discriminatorChannels = "discriminator_channels"
+      case learningRate = "learning_rate"
+      case l1Weight = "l1_weight"
+    }
+  }
+
+  /// A data set that a model has seen.
+  public struct Data: Codable, Equatable, Sendable {
+    /// SHA-256 of the names and sizes of its tiles and of its index.
+    public var hash: String
+    /// Its cases.
+    public var cases: [String]
+    /// Training tiles.
+    public var trainTiles: Int
+    /// Validation tiles.
+    public var validationTiles: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case hash, cases
+      case trainTiles = "train_tiles"
+      case validationTiles = "val_tiles"
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case architecture, normalization, training
+    case baseChannels = "base_channels"
+    case pixelSizeMicrons = "pixel_size_um"
+    case fromStain = "from"
+    case toStain = "to"
+    case restainVersion = "restain_version"
+  }
+}
+
+/// How near generated tiles come to the real ones.
+public struct ValidationFigures: Codable, Equatable, Sendable {
+  /// Mean absolute difference, in units of [−1, 1].
+  public var l1: Double
+  /// Peak signal to noise over all pixels of all tiles, in dB.
+  public var peakSignalToNoise: Double
+  /// Mean structural similarity of the tiles.
+  public var structuralSimilarity: Double
+  /// Tiles compared.
+  public var tileCount: Int
+
+  private enum CodingKeys: String, CodingKey {
+    case l1
+    case peakSignalToNoise = "psnr"
+    case structuralSimilarity = "ssim"
+    case tileCount = "tiles"
+  }
+}

@@ -1,0 +1,124 @@
+import Networks
+import Rasters
+import Stitching
+import Tensors
+
+/// Looks at a generator as it would convert: statistics estimated anew, fixed, no dropout.
+struct ModelValidation: Sendable {
+  let data: TrainingData
+  let tileLimit: Int
+  let statisticsTileLimit: Int
+  let context: ComputeContext
+
+  /// Tiles that are predicted at once.
+  private static let batchSize = 4
+
+  /// Evenly drawn indices of a list.
+  static func drawn(_ limit: Int, of count: Int) -> [Int] {
+    guard count > limit else { return Array(0..<count) }
+    return (0..<limit).map { $0 * count / limit }
+  }
+
+  /// A copy of a generator whose running statistics are those of the training tiles.
+  func settled(_ generator: UNetGenerator) throws -> UNetGenerator {
+    let indices = Self.drawn(statisticsTileLimit, of: data.train.count)
+    var settled = generator
+    var failure: (any Error)?
+    var remaining = indices[...]
+    // One tile a batch, the statistics that training normalised with; read as they are needed.
+    let batches = AnySequence<Tensor> {
+      AnyIterator {
+        guard failure == nil, let index = remaining.popFirst() else { return nil }
+        do {
+          return try data.train.batch([TileOrder.Sample(index: index, turn: 0)]).input
+        } catch {
+          failure = error
+          return nil
+        }
+      }
+    }
+    settled.reestimateStatistics(batches: batches, context: context)
+    if let failure { throw failure }
+    return settled
+  }
+
+  /// Compares predictions with the truth; nothing where there is no validation tile.
+  ///
+  /// - Parameters:
+  ///   - generator: With settled statistics.
+  ///   - forEach: Runs independent work.
+  /// - Returns: The figures over the drawn tiles.
+  /// - Throws: What reading the tiles throws.
+  func figures(
+    of generator: UNetGenerator, forEach: ForEach
+  ) throws -> ValidationFigures? {
+    let indices = Self.drawn(tileLimit, of: data.validation.count)
+    guard !indices.isEmpty else { return nil }
+    let predictor = try generator.prepared(normalization: .running, context: context)
+    var difference = 0.0
+    var squares = ImageQuality.SquaredError()
+    var similarity = 0.0
+    for first in stride(from: 0, to: indices.count, by: Self.batchSize) {
+      let group = Array(indices[first..<min(indices.count, first + Self.batchSize)])
+      let batch = try data.validation.batch(
+        group.map { TileOrder.Sample(index: $0, turn: 0) })
+      let output = try predictor.predict(batch.input, context: context)
+      for (value, target) in zip(output.values, batch.target.values) {
+        difference += Double(abs(value - target))
+      }
+      let size = data.validation.tileSize
+      let pixelCount = size * size * 3
+      let compared = try collected(count: group.count, forEach: forEach) { position in
+        let fake = Levels.image(
+          output.values[(position * pixelCount)..<((position + 1) * pixelCount)], size: size)
+        let real = try data.validation.picture(group[position]).cropped(
+          to: PixelRegion(x: size, y: 0, width: size, height: size))
+        return (
+          ImageQuality.squaredError(fake, real), ImageQuality.structuralSimilarity(fake, real)
+        )
+      }
+      for (error, value) in compared {
+        squares.add(error)
+        similarity += value
+      }
+    }
+    let tileCount = indices.count
+    return ValidationFigures(
+      l1: difference / Double(squares.count), peakSignalToNoise: squares.peakSignalToNoise,
+      structuralSimilarity: similarity / Double(tileCount), tileCount: tileCount)
+  }
+
+  /// Input | generated | real, one fixed tile a row, for people to look at.
+  func samples(of generator: UNetGenerator, count: Int = 4) throws -> RGBImage {
+    let pairs = data.validation.count > 0 ? data.validation : data.train
+    let indices = Self.drawn(count, of: pairs.count)
+    let predictor = try generator.prepared(normalization: .running, context: context)
+    let size = pairs.tileSize
+    var grid = RGBImage(width: 3 * size, height: indices.count * size)
+    for (row, index) in indices.enumerated() {
+      let picture = try pairs.picture(index)
+      let batch = try pairs.batch([TileOrder.Sample(index: index, turn: 0)])
+      let output = try predictor.predict(batch.input, context: context)
+      let y = row * size
+      grid.paste(picture, x: 0, y: y)
+      grid.paste(
+        picture.cropped(to: PixelRegion(x: size, y: 0, width: size, height: size)),
+        x: 2 * size, y: y)
+      grid.paste(Levels.image(output.values[...], size: size), x: size, y: y)
+    }
+    return grid
+  }
+}
+
+/// Between 8-bit levels and the range of the networks.
+enum Levels {
+  /// `v / 127.5 − 1`: a square picture as `[size, size, 3]` in [−1, 1].
+  static func values(_ image: RGBImage) -> [Float] { image.pixels.map { Float($0) / 127.5 - 1 } }
+
+  /// `(x + 1) · 127.5`, rounded half up and clamped.
+  static func image(_ values: ArraySlice<Float>, size: Int) -> RGBImage {
+    RGBImage(
+      width: size, height: size,
+      pixels: values.map { UInt8(min(max(($0 + 1) * 127.5 + 0.5, 0), 255.5)) })
+  }
+}

@@ -1,0 +1,269 @@
+import Foundation
+import Pictures
+import Rasters
+public import Registration
+import Reporting
+public import Slides
+public import Stitching
+
+/// Cuts two registered sections into pairs of tiles and adds them to a data set.
+///
+/// The left half of a picture (A) is the moving section in the fixed frame, the right half (B) the fixed
+/// one. Nothing of a case appears in the data set before all of it is written.
+public struct PairedDatasetMaker: Sendable {
+  /// What the caller chose; nothing takes the data set's own value or the default.
+  public struct Options: Sendable {
+    /// The name that tiles start with.
+    public var caseName: String
+    /// Edge of a tile, in pixels.
+    public var tileSize: Int?
+    /// Pixels shared by neighbours, 0…tileSize / 2.
+    public var overlap = TilePlan.standardOverlap
+    /// Microns a pixel.
+    public var pixelSizeMicrons: Double?
+    /// Shares of the splits.
+    public var shares: SplitShares?
+    /// What the tiles are divided by.
+    public var splitUnit: SplitUnit?
+    /// Largest residual, in microns; the larger of 10 µm and 8 pixels unless given.
+    public var maxResidualMicrons: Double?
+    /// Replaces a case of the same name and uses registrations that need review.
+    public var isForced = false
+
+    /// Takes the defaults for a case.
+    public init(caseName: String) { self.caseName = caseName }
+  }
+
+  /// What a case is made from.
+  public struct Sections: Sendable {
+    /// The H&E slide.
+    public let fixed: Slide
+    /// The slide that is warped.
+    public let moving: Slide
+    /// Maps fixed to moving points.
+    public let transform: SectionTransform
+    /// The transform's file.
+    public let transformPath: String
+
+    /// Names what a case is made from.
+    public init(fixed: Slide, moving: Slide, transform: SectionTransform, transformPath: String) {
+      self.fixed = fixed
+      self.moving = moving
+      self.transform = transform
+      self.transformPath = transformPath
+    }
+  }
+
+  /// The share of a tile's blocks that has to be tissue, in both sections.
+  public static let leastTissueShare = 0.25
+  /// The finest default pixel size, in microns.
+  public static let finestDefaultMicrons = 0.5
+
+  private let folder: String
+  private let options: Options
+  private let forEach: ForEach
+
+  /// Makes a maker.
+  ///
+  /// - Parameters:
+  ///   - folder: The data set; made if it is not there.
+  ///   - options: What the caller chose.
+  ///   - forEach: Runs independent work.
+  public init(folder: String, options: Options, forEach: @escaping ForEach) {
+    self.folder = folder
+    self.options = options
+    self.forEach = forEach
+  }
+
+  /// Cuts, checks and adds a case.
+  ///
+  /// - Parameters:
+  ///   - sections: The pair.
+  ///   - progress: Called with tiles looked at and tiles in all; throws to stop.
+  /// - Returns: The index after the call and the case that was added.
+  /// - Throws: ``StainingError``, what the slides throw, and what `progress` throws.
+  public func add(
+    _ sections: Sections, progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+  ) throws -> (index: DatasetIndex, added: DatasetIndex.Case) {
+    try checkName()
+    let transform = sections.transform
+    guard transform.status == .ok || options.isForced else {
+      throw StainingError.needsReview(
+        path: sections.transformPath, reasons: transform.reasons.map(\.rawValue))
+    }
+    var index = try openIndex(sections)
+    let previous = index.cases.first { $0.name == options.caseName }
+    guard previous == nil || options.isForced else {
+      throw StainingError.caseExists(path: folder, name: options.caseName)
+    }
+    index.cases.removeAll { $0.name == options.caseName }
+    let fixedInput = try Self.input(sections.fixed.path)
+    let pair = try PairedSections(sections, pixelSizeMicrons: index.pixelSizeMicrons)
+    let squares = try squares(
+      for: fixedInput, pair: pair, sections: sections, previous: previous, index: &index)
+    let staging = URL(fileURLWithPath: folder).appendingPathComponent(
+      ".\(options.caseName).partial")
+    let limit =
+      options.maxResidualMicrons ?? max(10, 8 * index.pixelSizeMicrons)
+    let cutter = TileCutter(
+      pair: pair, caseName: options.caseName, tileSize: index.tileSize, overlap: options.overlap,
+      maxResidualMicrons: limit, forEach: forEach)
+    try? FileManager.default.removeItem(at: staging)  // Left by a run that was killed.
+    defer { try? FileManager.default.removeItem(at: staging) }  // Empty or worthless by now.
+    let cut = try cutter.cut(squares, into: staging.path, progress: progress)
+    let added = DatasetIndex.Case(
+      name: options.caseName, fixed: fixedInput, moving: try Self.input(sections.moving.path),
+      transform: try Self.input(sections.transformPath), status: transform.status.rawValue,
+      medianResidualMicrons: transform.residuals?.median, maxResidualMicrons: limit,
+      overlap: options.overlap, split: index.splitUnit == .case ? squares.first?.split : nil,
+      kept: cut.kept, leftOut: cut.leftOut)
+    index.cases.append(added)
+    try requireTiles(in: index, added: added)
+    try publish(staging: staging, index: index, replacing: previous != nil)
+    return (index, added)
+  }
+
+  // MARK: - The index
+
+  private func checkName() throws(StainingError) {
+    let isUsable =
+      !options.caseName.isEmpty && options.caseName.count <= 100 && !options.caseName.hasPrefix(".")
+      && options.caseName.unicodeScalars.allSatisfy {
+        CharacterSet.alphanumerics.contains($0) || ".-_ +&()".unicodeScalars.contains($0)
+      }
+    guard isUsable else { throw .unusableCaseName(name: options.caseName) }
+  }
+
+  /// The data set's index, or that of a new one; choices that differ from a data set's own are refused.
+  private func openIndex(_ sections: Sections) throws -> DatasetIndex {
+    guard let index = try DatasetIndex.read(folder: folder) else {
+      let own = [
+        try sections.fixed.requirePixelSize(option: "--fixed-pixel-size").mean,
+        try sections.moving.requirePixelSize(option: "--moving-pixel-size").mean,
+      ]
+      return DatasetIndex(
+        pixelSizeMicrons: options.pixelSizeMicrons
+          ?? own.reduce(Self.finestDefaultMicrons, max),
+        tileSize: options.tileSize ?? TilePlan.standardTileSize,
+        splitUnit: options.splitUnit ?? .square, shares: options.shares ?? .standard)
+    }
+    func requireSame<Value: Equatable>(_ given: Value?, _ own: Value, _ name: String) throws {
+      guard let given, given != own else { return }
+      throw StainingError.datasetConflict(
+        path: folder, problem: "was made with another \(name)",
+        advice: "leave --\(name) out or make a new data set")
+    }
+    try requireSame(options.pixelSizeMicrons, index.pixelSizeMicrons, "pixel-size")
+    try requireSame(options.tileSize, index.tileSize, "tile")
+    try requireSame(options.splitUnit, index.splitUnit, "split-by")
+    try requireSame(options.shares, index.shares, "split")
+    return index
+  }
+
+  private func squares(
+    for fixed: DatasetIndex.Input, pair: PairedSections, sections: Sections,
+    previous: DatasetIndex.Case?, index: inout DatasetIndex
+  ) throws -> [SplitSquare] {
+    if index.splitUnit == .case {
+      // Sections of one H&E show the same tissue: they stay together.
+      let sibling = previous ?? index.cases.first { $0.fixed.hash == fixed.hash }
+      var counts: [DatasetSplit: Int] = [:]
+      for split in DatasetSplit.allCases { counts[split] = index.tileCount(split) }
+      let split = sibling?.split ?? index.shares.mostWanting(tileCounts: counts)
+      return [
+        SplitSquare(
+          x: 0, y: 0, width: pair.fixed.width, height: pair.fixed.height, split: split)
+      ]
+    }
+    if let known = index.fixedSlides.first(where: { $0.hash == fixed.hash }) {
+      return known.squares
+    }
+    let coarse = max(TissueMap.pixelSize, pair.fixed.pixelSize.mean)
+    let overview = try sections.fixed.source(pixelSize: coarse, option: "--fixed-pixel-size")
+    let tissue = try TissueMap(of: overview, pixelSize: overview.pixelSize.mean)
+    let found = SplitSquares.tissueSquares(
+      tissue: tissue, width: pair.fixed.width, height: pair.fixed.height,
+      pixelSize: pair.fixed.pixelSize, tileSize: index.tileSize)
+    guard found.squares.count >= SplitSquares.leastCount else {
+      throw StainingError.tooLittleTissue(
+        path: sections.fixed.path, squareCount: found.squares.count)
+    }
+    let squares = SplitSquares.divided(
+      found.squares, slideHash: fixed.hash, shares: index.shares)
+    index.fixedSlides.append(
+      DatasetIndex.FixedSlide(
+        file: fixed.file, hash: fixed.hash, squareEdge: found.edge, squares: squares))
+    return squares
+  }
+
+  private func requireTiles(
+    in index: DatasetIndex, added: DatasetIndex.Case
+  ) throws(StainingError) {
+    let wanted: [DatasetSplit] =
+      index.splitUnit == .square
+      ? DatasetSplit.allCases.filter { index.shares[$0] > 0 } : [added.split ?? .train]
+    for split in wanted where index.tileCount(split) == 0 {
+      throw .emptySplit(path: folder, split: split.rawValue, leftOut: added.leftOut.summary)
+    }
+  }
+
+  private static func input(_ path: String) throws -> DatasetIndex.Input {
+    DatasetIndex.Input(
+      file: URL(fileURLWithPath: path).lastPathComponent,
+      hash: try ContentHash.hexadecimal(ofFile: path, endsOnly: true))
+  }
+
+  // MARK: - Publishing
+
+  /// Moves the tiles in and writes the index last: a killed run leaves tiles that no index counts, and the
+  /// same call replaces them.
+  private func publish(staging: URL, index: DatasetIndex, replacing: Bool) throws {
+    let manager = FileManager.default
+    for split in DatasetSplit.allCases {
+      let target = URL(fileURLWithPath: folder).appendingPathComponent(split.rawValue)
+      try DurableFile.makeFolder(target.path)
+      for name in try manager.contentsOfDirectory(atPath: target.path)
+      where TileName(name)?.caseName == options.caseName {
+        try manager.removeItem(at: target.appendingPathComponent(name))
+      }
+      let source = staging.appendingPathComponent(split.rawValue)
+      guard manager.fileExists(atPath: source.path) else { continue }
+      for name in try manager.contentsOfDirectory(atPath: source.path).sorted() {
+        try manager.moveItem(
+          at: source.appendingPathComponent(name), to: target.appendingPathComponent(name))
+      }
+    }
+    try DurableFile.write(
+      JSONText.document(index),
+      to: URL(fileURLWithPath: folder).appendingPathComponent(DatasetIndex.fileName).path)
+  }
+}
+
+/// The name of a tile's picture: `<case>_<x>_<y>.png`.
+public struct TileName: Hashable, Sendable {
+  /// The case.
+  public let caseName: String
+  /// First column in the fixed frame, in pixels of the data set.
+  public let x: Int
+  /// First row.
+  public let y: Int
+
+  /// Makes a name.
+  public init(caseName: String, x: Int, y: Int) {
+    self.caseName = caseName
+    self.x = x
+    self.y = y
+  }
+
+  /// Reads a name; nothing where the text is none.
+  public init?(_ text: String) {
+    guard text.hasSuffix(".png") else { return nil }
+    let parts = text.dropLast(4).split(separator: "_", omittingEmptySubsequences: false)
+    guard parts.count >= 3, let x = Int(parts[parts.count - 2]), let y = Int(parts[parts.count - 1])
+    else { return nil }
+    self.init(caseName: parts.dropLast(2).joined(separator: "_"), x: x, y: y)
+  }
+
+  /// The file's name.
+  public var text: String { "\(caseName)_\(x)_\(y).png" }
+}

@@ -1,0 +1,304 @@
+import Foundation
+import Networks
+import Pictures
+import Reporting
+import Stitching
+public import Tensors
+
+/// Trains a pix2pix model on data sets, with checkpoints.
+///
+/// The weights, the order of the tiles, their turns and the dropout are pure functions of the seed and the
+/// number of the step, and all sums are formed in one order: an interrupted and resumed training writes
+/// the same bytes as one that was not, with any number of threads.
+public struct Pix2pixTraining {
+  /// What happens while training.
+  public enum Event: Sendable {
+    /// So many steps are done.
+    case step(Int)
+    /// A row of the table was written.
+    case row(TrainingRow)
+    /// The model was looked at; the flag says whether it is the best so far and was kept.
+    case validated(step: Int, figures: ValidationFigures?, isBest: Bool)
+    /// Everything needed to go on was written.
+    case checkpoint(step: Int)
+  }
+
+  /// How a training ended.
+  public struct Summary: Sendable {
+    /// Steps done.
+    public let step: Int
+    /// Whether the schedule is done, or the training was stopped and can go on.
+    public let isComplete: Bool
+    /// The step of the model that was kept; nothing where it was stopped before the first validation.
+    public let bestStep: Int?
+    /// The figures of the model that was kept.
+    public let best: ValidationFigures?
+  }
+
+  /// What the world decides, asked once a step.
+  public struct Surroundings: Sendable {
+    /// Whether to write a checkpoint and stop.
+    public var shouldStop: @Sendable () -> Bool
+    /// Whether a checkpoint is due, given the steps since the last one; called after each step.
+    public var isCheckpointDue: @Sendable (_ stepsSinceLast: Int) -> Bool
+    /// Told of everything.
+    public var report: @Sendable (Event) -> Void
+
+    /// Never stops, writes a checkpoint every 1000 steps and tells nobody, unless set otherwise.
+    public init(
+      shouldStop: @escaping @Sendable () -> Bool = { false },
+      isCheckpointDue: @escaping @Sendable (Int) -> Bool = { $0 >= 1000 },
+      report: @escaping @Sendable (Event) -> Void = { _ in }
+    ) {
+      self.shouldStop = shouldStop
+      self.isCheckpointDue = isCheckpointDue
+      self.report = report
+    }
+  }
+
+  /// Kept beside the trainer's own state in a checkpoint.
+  private struct Record: Codable {
+    var options: TrainingOptions
+    var data: [ModelCard.Data]
+    var best: ValidationFigures?
+    var bestStep: Int?
+    var sums: [Double]
+    var sumCount: Int
+    var rowCount: Int
+  }
+
+  private static let recordKey = "restain.training"
+
+  private let data: TrainingData
+  private let options: TrainingOptions
+  private let files: TrainingFiles
+  private let restainVersion: String
+  private let context: ComputeContext
+  private let surroundings: Surroundings
+  private let validation: ModelValidation
+  private let forEach: ForEach
+  private var trainer: Pix2pixTrainer
+  private var record: Record
+  private var table: [String]
+
+  /// The step from which the training goes on; 0 for a new one.
+  public var startStep: Int { trainer.completedSteps }
+
+  /// Starts a training, or takes one up again.
+  ///
+  /// - Parameters:
+  ///   - data: The tiles.
+  ///   - options: What decides the result.
+  ///   - files: Where it is written.
+  ///   - resumes: Goes on from the checkpoint if there is one.
+  ///   - restainVersion: For the card.
+  ///   - context: Threads and kernels.
+  ///   - surroundings: Clock, signals, reports.
+  /// - Throws: ``StainingError/foreignCheckpoint(path:problem:)`` where options or data differ from the
+  ///   checkpoint's, or what reading it throws.
+  public init(
+    data: TrainingData, options: TrainingOptions, files: TrainingFiles, resumes: Bool,
+    restainVersion: String, context: ComputeContext, surroundings: Surroundings
+  ) throws {
+    guard data.train.tileSize.isMultiple(of: TilePlan.standardTileSize) else {
+      throw StainingError.datasetConflict(
+        path: data.train.paths.first ?? "",
+        problem: "tiles of \(data.train.tileSize) pixels do not suit the network",
+        advice: "make them with --tile \(TilePlan.standardTileSize)")
+    }
+    self.data = data
+    self.options = options
+    self.files = files
+    self.restainVersion = restainVersion
+    self.context = context
+    self.surroundings = surroundings
+    forEach = { count, body in context.parallelism.forEach(count: count, body) }
+    validation = ModelValidation(
+      data: data, tileLimit: options.validationTileLimit,
+      statisticsTileLimit: options.statisticsTileLimit, context: context)
+    if resumes, FileManager.default.fileExists(atPath: files.checkpoint) {
+      (trainer, record) = try Self.continued(files: files, options: options, data: data)
+      table = try Self.rows(files: files, count: record.rowCount)
+    } else {
+      var constants = Pix2pixOptions(totalSteps: options.totalSteps)
+      constants.learningRate = options.learningRate
+      constants.l1Weight = options.l1Weight
+      trainer = Pix2pixTrainer(
+        generator: UNetGenerator(baseChannels: options.baseChannels, seed: options.seed),
+        discriminator: PatchDiscriminator(
+          baseChannels: options.discriminatorChannels, seed: options.seed),
+        options: constants, seed: options.seed)
+      record = Record(
+        options: options, data: data.descriptions, sums: [0, 0, 0], sumCount: 0, rowCount: 0)
+      table = []
+    }
+  }
+
+  /// Trains until the schedule is done or a stop is asked for.
+  ///
+  /// - Returns: How it ended.
+  /// - Throws: ``StainingError/diverged(step:tiles:)``, or what reading and writing throw.
+  public mutating func run() throws -> Summary {
+    try writeTable()
+    var order = TileOrder(count: data.train.count, seed: options.seed)
+    var lastCheckpoint = trainer.completedSteps
+    while trainer.completedSteps < options.totalSteps {
+      if surroundings.shouldStop() {
+        if trainer.completedSteps > lastCheckpoint { try writeCheckpoint() }
+        return summary
+      }
+      try step(&order)
+      let step = trainer.completedSteps
+      surroundings.report(.step(step))
+      let isLast = step == options.totalSteps
+      if step.isMultiple(of: validationInterval) || isLast {
+        try validate()
+      } else if step.isMultiple(of: TrainingOptions.rowInterval) {
+        try writeRow(validation: nil)
+      }
+      if isLast || surroundings.isCheckpointDue(step - lastCheckpoint) {
+        try writeCheckpoint()
+        lastCheckpoint = step
+      }
+    }
+    return summary
+  }
+
+  private var summary: Summary {
+    Summary(
+      step: trainer.completedSteps, isComplete: trainer.completedSteps >= options.totalSteps,
+      bestStep: record.bestStep, best: record.best)
+  }
+
+  /// Steps between two validations.
+  public var validationInterval: Int {
+    options.validationInterval
+      ?? min(2000, max(200, data.train.count / max(1, options.batchSize)))
+  }
+
+  // MARK: - One step
+
+  private mutating func step(_ order: inout TileOrder) throws {
+    let first = trainer.completedSteps * options.batchSize
+    let samples = (first..<(first + options.batchSize)).map { order.sample($0) }
+    let batch = try data.train.batch(samples)
+    let losses = trainer.step(input: batch.input, target: batch.target, context: context)
+    let discriminator = (losses.discriminatorReal + losses.discriminatorFake) / 2
+    let values = [losses.generatorL1, losses.generatorAdversarial, discriminator]
+    guard values.allSatisfy(\.isFinite) else {
+      throw StainingError.diverged(
+        step: trainer.completedSteps,
+        tiles: samples.map {
+          URL(fileURLWithPath: data.train.paths[$0.index]).lastPathComponent
+        })
+    }
+    for index in values.indices { record.sums[index] += values[index] }
+    record.sumCount += 1
+  }
+
+  private mutating func validate() throws {
+    let settled = try validation.settled(trainer.generator)
+    let figures = try validation.figures(of: settled, forEach: forEach)
+    try writeRow(validation: figures)
+    // Without validation tiles the last weights are kept.
+    let isBest =
+      figures.map { current in record.best.map { current.l1 < $0.l1 } ?? true } ?? true
+    let step = trainer.completedSteps
+    if isBest {
+      record.best = figures
+      record.bestStep = step
+      try StainModel(card: card(figures: figures), state: settled.state).write(to: files.model)
+    }
+    try DurableFile.makeFolder(files.samples)
+    try PictureFile.writePNG(validation.samples(of: settled), path: files.sample(step: step))
+    surroundings.report(.validated(step: step, figures: figures, isBest: isBest))
+  }
+
+  private func card(figures: ValidationFigures?) -> ModelCard {
+    ModelCard(
+      architecture: .pix2pix, baseChannels: options.baseChannels, normalization: .running,
+      pixelSizeMicrons: data.pixelSizeMicrons, fromStain: options.fromStain,
+      toStain: options.toStain,
+      training: ModelCard.Training(
+        data: data.descriptions, seed: options.seed, totalSteps: options.totalSteps,
+        step: trainer.completedSteps, batchSize: options.batchSize,
+        discriminatorChannels: options.discriminatorChannels,
+        learningRate: options.learningRate, l1Weight: options.l1Weight, validation: figures),
+      restainVersion: restainVersion)
+  }
+
+  // MARK: - Files
+
+  private mutating func writeRow(validation: ValidationFigures?) throws {
+    let count = Double(max(1, record.sumCount))
+    let step = trainer.completedSteps
+    let row = TrainingRow(
+      step: step, epoch: (step * options.batchSize - 1) / data.train.count + 1,
+      losses: record.sums.map { $0 / count },
+      learningRate: trainer.options.learningRate(atStep: step - 1), validation: validation)
+    record.sums = [0, 0, 0]
+    record.sumCount = 0
+    record.rowCount += 1
+    table.append(row.line)
+    try appendToTable(row.line)
+    surroundings.report(.row(row))
+  }
+
+  private func writeTable() throws {
+    let text = ([TrainingRow.header] + table).joined(separator: "\n") + "\n"
+    try DurableFile.write(Data(text.utf8), to: files.table)
+  }
+
+  /// Adds a line for people who look on; the next checkpoint makes it last.
+  private func appendToTable(_ line: String) throws {
+    let handle: FileHandle
+    do {
+      handle = try FileHandle(forWritingTo: URL(fileURLWithPath: files.table))
+      try handle.seekToEnd()
+      try handle.write(contentsOf: Data((line + "\n").utf8))
+      try handle.close()
+    } catch {
+      throw StainingError.unwritable(path: files.table, reason: error.localizedDescription)
+    }
+  }
+
+  private mutating func writeCheckpoint() throws {
+    try writeTable()
+    let text = try JSONText.line(record)
+    try trainer.checkpoint(metadata: [Self.recordKey: text]).write(to: files.checkpoint)
+    surroundings.report(.checkpoint(step: trainer.completedSteps))
+  }
+
+  private static func continued(
+    files: TrainingFiles, options: TrainingOptions, data: TrainingData
+  ) throws -> (Pix2pixTrainer, Record) {
+    let path = files.checkpoint
+    let checkpoint = try SafetensorsFile(contentsOf: path)
+    guard let text = checkpoint.metadata[recordKey],
+      let record = try? JSONDecoder().decode(Record.self, from: Data(text.utf8)),
+      record.sums.count == 3
+    else {
+      throw StainingError.foreignCheckpoint(path: path, problem: "is no checkpoint of a training")
+    }
+    guard record.options == options else {
+      throw StainingError.foreignCheckpoint(
+        path: path, problem: "was written by a training with other options")
+    }
+    guard record.data == data.descriptions else {
+      throw StainingError.foreignCheckpoint(
+        path: path, problem: "was written by a training on other data")
+    }
+    return (try Pix2pixTrainer(checkpoint: checkpoint), record)
+  }
+
+  /// The table's rows up to the checkpoint; later ones will be written again.
+  private static func rows(files: TrainingFiles, count: Int) throws -> [String] {
+    let text = (try? String(contentsOfFile: files.table, encoding: .utf8)) ?? ""
+    let rows = text.split(separator: "\n").dropFirst().map(String.init)
+    guard rows.count >= count else {
+      throw StainingError.foreignCheckpoint(
+        path: files.checkpoint, problem: "\(files.table) beside it has lost its rows")
+    }
+    return Array(rows.prefix(count))
+  }
+}

@@ -1,0 +1,110 @@
+import Foundation
+public import Networks
+import Reporting
+
+/// A network with its card, as it lies in a `.safetensors` file.
+///
+/// Tensors carry the names and layouts of the public PyTorch code; the card is JSON under the metadata
+/// key `restain.card`.
+public struct StainModel: Equatable, Sendable {
+  /// What the network is.
+  public var card: ModelCard
+  /// Its weights; empty for an identity.
+  public var state: StateDictionary
+
+  /// The key of the card in the file's metadata.
+  public static let cardKey = "restain.card"
+
+  /// Joins weights and card.
+  public init(card: ModelCard, state: StateDictionary) {
+    self.card = card
+    self.state = state
+  }
+
+  /// Reads a model.
+  ///
+  /// - Parameter path: A `.safetensors` file.
+  /// - Throws: ``StainingError/missing(path:)`` or ``StainingError/malformedModel(path:reason:)``.
+  public init(path: String) throws(StainingError) {
+    guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
+    let file: SafetensorsFile
+    do {
+      file = try SafetensorsFile(contentsOf: path)
+    } catch {
+      throw .malformedModel(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+    }
+    guard let text = file.metadata[Self.cardKey] else {
+      throw .malformedModel(path: path, reason: "it carries no card of restain")
+    }
+    do {
+      card = try JSONDecoder().decode(ModelCard.self, from: Data(text.utf8))
+    } catch {
+      throw .malformedModel(path: path, reason: "its card is not as expected")
+    }
+    guard card.pixelSizeMicrons > 0, card.pixelSizeMicrons.isFinite else {
+      throw .malformedModel(path: path, reason: "its card has no pixel size")
+    }
+    state = file.state
+  }
+
+  /// Writes the model, under its name only when complete.
+  ///
+  /// - Parameter path: The file.
+  /// - Throws: ``StainingError/unwritable(path:reason:)``.
+  public func write(to path: String) throws(StainingError) {
+    do {
+      try file().write(to: path)
+    } catch {
+      throw .unwritable(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+    }
+  }
+
+  /// The SHA-256 of the file that ``write(to:)`` makes.
+  public func contentHash() throws -> String { ContentHash.hexadecimal(of: try file().data()) }
+
+  /// The generator that the weights make.
+  ///
+  /// - Parameter path: What messages call the model.
+  /// - Returns: The network of the card.
+  /// - Throws: ``StainingError/malformedModel(path:reason:)`` where they do not make one, or are no
+  ///   finite numbers.
+  public func generator(path: String) throws(StainingError) -> UNetGenerator {
+    guard card.architecture == .pix2pix else {
+      throw .unsupportedModel(
+        path: path, architecture: card.architecture.rawValue, problem: "has no generator")
+    }
+    for tensor in state.tensors {
+      if case .float32(let values) = tensor.contents, !values.allSatisfy(\.isFinite) {
+        throw .malformedModel(
+          path: path, reason: "\(tensor.name) holds numbers that are not finite")
+      }
+    }
+    let generator: UNetGenerator
+    do {
+      generator = try UNetGenerator(state: state)
+    } catch {
+      throw .malformedModel(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+    }
+    guard generator.inputChannels == 3, generator.outputChannels == 3 else {
+      throw .malformedModel(path: path, reason: "it does not map three channels to three")
+    }
+    guard generator.baseChannels == card.baseChannels, generator.sizeMultiple == 256 else {
+      throw .malformedModel(path: path, reason: "its card and its weights disagree")
+    }
+    return generator
+  }
+
+  private func file() throws -> SafetensorsFile {
+    let text = try JSONText.line(card).trimmingCharacters(in: .newlines)
+    return SafetensorsFile(tensors: state.tensors, metadata: [Self.cardKey: text, "format": "pt"])
+  }
+}
+
+extension String {
+  /// The problem of another module's message `subject: problem; next step`, to be quoted in ours.
+  func prefix(upTo separator: Character, without subject: String) -> String {
+    let problem = split(separator: separator, maxSplits: 1).first.map(String.init) ?? self
+    return problem.hasPrefix(subject + ": ")
+      ? String(problem.dropFirst(subject.count + 2)) : problem
+  }
+}

@@ -1,0 +1,36 @@
+import CommandLineKit
+import Settings
+import Slides
+import Tensors
+
+extension CommandContext {
+  /// The threads and kernels of `--threads` and `--kernels`.
+  ///
+  /// - Throws: `UsageError.conflict` where this CPU does not run the kernels asked for.
+  func computeContext() throws(UsageError) -> ComputeContext {
+    let family = KernelFamily(rawValue: self[GlobalOptions.kernels].rawValue) ?? .best
+    guard family.isSupported else {
+      throw .conflict(
+        subject: "--kernels", problem: "this CPU does not run \(family.rawValue)",
+        advice: "pass --kernels auto")
+    }
+    return ComputeContext(parallelism: Parallelism(threadCount: threadCount), kernels: family)
+  }
+
+  /// Opens a slide with the pixel size of an option, or of the configuration where the file has none.
+  ///
+  /// - Parameters:
+  ///   - path: The slide.
+  ///   - option: The option that gives this slide a pixel size.
+  /// - Returns: The slide; its pixel size may still be unknown.
+  /// - Throws: `SlideError`, or `SettingsError` where a configuration is named and wrong.
+  func openSlide(
+    _ path: String, pixelSize option: CommandLineKit.Option<Double?>
+  ) throws -> Slide {
+    try Files.requireInput(path)
+    let configuration = try Configurations.configuration(self)
+    return try Slide(
+      path: path, pixelSizeOverride: self[option],
+      configuredPixelSize: configuration.pixelSize(ofSlide: path))
+  }
+}

@@ -1,0 +1,157 @@
+import CommandLineKit
+import Foundation
+import Registration
+import Reporting
+import Settings
+import Staining
+import Stitching
+import Tensors
+
+/// `restain tiles --fixed HE --moving IHC --transform T -o DATASET`: registered pairs of tiles.
+enum TilesCommand: Command {
+  static let fixed = Option<String>.required("fixed", .path("HE"), "the H&E slide, which stays")
+  static let moving = Option<String>.required("moving", .path("IHC"), "the slide that is warped")
+  static let transform = Option<String>.required(
+    "transform", .path("T"), "transform that register wrote")
+  static let output = Option<String>.required(
+    "output", short: "o", .directory("DATASET"), "data set to make or to add to")
+  static let caseName = Option<String?>.optional(
+    "case", .text("NAME"), "name of the case; from the moving slide's name if not given")
+  static let tile = Option<Int?>.optional(
+    "tile", .integer("PX", in: 32...4096), "edge of a tile; 256, or the data set's own")
+  static let overlap = Option<Int>.value(
+    "overlap", .integer("PX", in: 0...2048), default: "64",
+    "pixels that neighbouring tiles share inside a square")
+  static let pixelSize = Option<Double?>.optional(
+    "pixel-size", .pixelSize,
+    "pixel size of the tiles; the coarsest of 0.5 and the two slides', or the data set's own")
+  static let split = Option<[Double]?>.optional(
+    "split", .numbers("TRAIN,VAL,TEST", count: 3), "shares; 0.8,0.1,0.1, or the data set's own")
+  static let splitBy = Option<SplitUnit?>.optional(
+    "split-by", .choice(), "what is never divided; square, or the data set's own")
+  static let maxResidual = Option<Double?>.optional(
+    "max-residual", .number("UM", in: 0...10_000),
+    "leave out tiles registered worse; the larger of 10 µm and 8 px")
+
+  static let description = CommandDescription(
+    "tiles", "cut two registered sections into pairs of training tiles",
+    discussion: """
+      Writes DATASET/{train,val,test}/CASE_X_Y.png, the moving section on the left and the fixed one \
+      on the right, and dataset.json. A further call adds its case. Tiles are divided by squares of \
+      the fixed slide of 1 mm, smaller where that gives fewer than ten, never by tile. Tiles without \
+      tissue, beyond the moving slide or badly registered are left out and counted.
+      """,
+    options: [
+      fixed.entry, moving.entry, transform.entry, output.entry, caseName.entry, tile.entry,
+      overlap.entry, pixelSize.entry, split.entry, splitBy.entry, maxResidual.entry,
+      SharedOptions.fixedPixelSize.entry, SharedOptions.movingPixelSize.entry,
+      SharedOptions.force.entry, SharedOptions.json.entry,
+    ],
+    examples: [
+      "tiles --fixed A_HE.svs --moving A_Ki67.svs --transform A_Ki67.transform.json -o tiles"
+    ])
+
+  private struct Result: Encodable {
+    let dataset: String
+    let added: DatasetIndex.Case
+    let tiles: [String: Int]
+    let pixelSizeMicrons: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case dataset, tiles
+      case added = "case"
+      case pixelSizeMicrons = "pixel_size_um"
+    }
+  }
+
+  static func run(_ context: CommandContext) throws -> ExitStatus {
+    let options = try options(context)
+    let fixed = try context.openSlide(
+      context[fixed], pixelSize: SharedOptions.fixedPixelSize)
+    let moving = try context.openSlide(
+      context[moving], pixelSize: SharedOptions.movingPixelSize)
+    let path = context[transform]
+    try Files.requireInput(path)
+    let map = try SectionTransform(
+      data: Data(contentsOf: URL(fileURLWithPath: path)),
+      name: path)
+    let parallelism = try context.computeContext().parallelism
+    let folder = context[output]
+    try Files.makeFolder(folder)
+    let maker = PairedDatasetMaker(
+      folder: folder, options: options,
+      forEach: { count, body in parallelism.forEach(count: count, body) })
+    var isBegun = false
+    let (index, added) = try maker.add(
+      PairedDatasetMaker.Sections(
+        fixed: fixed, moving: moving, transform: map, transformPath: path)
+    ) { done, total in
+      try context.checkCancellation()
+      if !isBegun { context.progress.begin("tiles", total: Double(total), unit: "tiles") }
+      isBegun = true
+      context.progress.advance(to: Double(done))
+    }
+    context.progress.finish()
+    context.addOutput(folder)
+    let counts = Dictionary(
+      uniqueKeysWithValues: DatasetSplit.allCases.map { ($0.rawValue, index.tileCount($0)) })
+    if context.isJSON {
+      try context.emit(
+        json: Result(
+          dataset: folder, added: added, tiles: counts, pixelSizeMicrons: index.pixelSizeMicrons))
+    } else {
+      report(folder, added, counts, context)
+    }
+    return .success
+  }
+
+  private static func options(_ context: CommandContext) throws -> PairedDatasetMaker.Options {
+    var options = PairedDatasetMaker.Options(caseName: try caseName(context))
+    options.tileSize = context[tile]
+    options.overlap = context[overlap]
+    let edge = context[tile] ?? TilePlan.standardTileSize
+    guard 2 * options.overlap <= edge else {
+      throw UsageError.conflict(
+        subject: "--overlap", problem: "\(options.overlap) is more than half of a tile of \(edge)",
+        advice: "pass at most \(edge / 2)")
+    }
+    options.pixelSizeMicrons = context[pixelSize]
+    if let shares = context[split] {
+      guard SplitShares.areValid(shares) else {
+        throw UsageError.conflict(
+          subject: "--split", problem: "the shares do not sum to 1 or leave none for training",
+          advice: "pass three shares such as 0.8,0.1,0.1")
+      }
+      options.shares = SplitShares(shares)
+    }
+    options.splitUnit = context[splitBy]
+    options.maxResidualMicrons = context[maxResidual]
+    options.isForced = context.isForced
+    return options
+  }
+
+  /// `--case`, else the block in the moving slide's name, else its folder, else its stem.
+  private static func caseName(_ context: CommandContext) throws -> String {
+    if let name = context[caseName] { return name }
+    let url = URL(fileURLWithPath: context[moving]).standardizedFileURL
+    let stem = url.deletingPathExtension().lastPathComponent
+    let configuration = try Configurations.configuration(context)
+    if let parts = configuration.namePattern?.parts(ofStem: stem) { return parts.block }
+    let folder = url.deletingLastPathComponent().lastPathComponent
+    return folder.isEmpty || folder == "/" ? stem : folder
+  }
+
+  private static func report(
+    _ folder: String, _ added: DatasetIndex.Case, _ counts: [String: Int],
+    _ context: CommandContext
+  ) {
+    let kept = DatasetSplit.allCases.map { "\(added.keptCount($0)) \($0.rawValue)" }
+    context.print("\(folder)  case \(added.name): \(kept.joined(separator: ", "))")
+    let left = added.leftOut
+    context.print(
+      "left out: \(left.background) background, \(left.outside) outside the moving slide, "
+        + "\(left.misregistered) badly registered")
+    let all = DatasetSplit.allCases.map { "\(counts[$0.rawValue, default: 0]) \($0.rawValue)" }
+    context.print("in all: \(all.joined(separator: ", "))")
+  }
+}
