@@ -56,7 +56,7 @@ struct Duct: Sendable {
     let heights: [Float] = kind == .vessel ? [0.06, 0.03, 0.02, 0] : [0.13, 0.08, 0.06, 0.04]
     for index in 0..<4 {
       let phase = draws.between(0, 2 * .pi)
-      let height = heights[index] * draws.between(0.3, 1)
+      let height = heights[index] * draws.between(0.3, 1) * (0.7 + 0.8 * share)
       shape[2 * index] = height * cos(phase)
       shape[2 * index + 1] = height * sin(phase)
     }
@@ -64,14 +64,14 @@ struct Duct: Sendable {
     membranous = draws.between(0.2, 0.9)
     goblet = draws.unit() < 0.3 ? draws.between(0.25, 0.6) : 0
     content = draws.unit()
-    retraction = draws.unit() < 0.3 ? draws.between(0.8, 3.2) : 0
+    retraction = draws.unit() < (kind == .vessel ? 0.12 : 0.3) ? draws.between(0.8, 3.2) : 0
     let tall = draws.unit()
     rowCount = draws.unit() < 0.3 ? 2 : 1
     basophilia = draws.unit()
     wall =
       switch kind {
       case .gland: mix(11, 19, tall) + (rowCount == 2 ? 4 : 0)
-      case .vessel: 2.4 + 6 * tall * tall
+      case .vessel: min(2.4 + 6 * tall * tall, radius * 0.35)
       case .nest: radius
       }
     nucleusWidth = draws.between(2.2, 2.8)
@@ -91,7 +91,8 @@ struct Duct: Sendable {
     harmonics = shape
     cosine = cos(angle)
     sine = sin(angle)
-    reach = radius * stretch.squareRoot() * 1.34
+    reach =
+      radius * stretch.squareRoot() * (1 + (0..<8).reduce(0) { $0 + abs(shape[$1]) * 0.8 })
     let spacing: Float = kind == .vessel ? 15 : 2 * nucleusWidth + 1.5
     cellCount = max(3, Int(2 * .pi * radius / spacing))
     cells = PositionHash(

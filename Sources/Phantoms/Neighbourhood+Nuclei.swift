@@ -81,6 +81,7 @@ extension Neighbourhood {
     let isLymphoid = smoothStep(-0.16, 0.06, fields.lymphoid)
     let isMuscle = fields.muscle > 0
     var density = isMuscle ? 0.11 : mix(0.16, 0.10, fields.looseness)
+    density *= 1 + 0.9 * cellularity(seedling.x, seedling.y)
     density = mix(density, 0.9, isLymphoid * isLymphoid)
     guard seedling.chance < density else { return nil }
     let x = seedling.x + jitter.x
@@ -107,10 +108,11 @@ extension Neighbourhood {
       nucleus.halfLength = draws.between(5.5, 9)
       nucleus.halfWidth = draws.between(1.3, 1.9)
       nucleus.stain = draws.between(0.75, 1)
-      angle = fields.direction + 0.12 * draws.signed()
+      angle = fields.muscleDirection + 0.12 * draws.signed()
     } else if vacuole > -3 {
       nucleus.halfLength = draws.between(2.8, 4.2)
-      nucleus.halfWidth = draws.between(1.0, 1.4)
+      nucleus.halfWidth = draws.between(0.9, 1.3)
+      angle = membraneDirection(at: x, y) + 0.15 * draws.signed()
     } else {
       nucleus.halfLength = draws.between(3.4, 7.4)
       nucleus.halfWidth = draws.between(1.2, 2.3)
@@ -118,8 +120,7 @@ extension Neighbourhood {
       nucleus.marker = draws.unit() < 0.02 ? 0.7 : 0
       nucleus.vesicular = draws.unit() * 0.6
     }
-    nucleus.halfLength *= jitter.size
-    nucleus.halfWidth *= 1 + (jitter.size - 1) * 0.5
+    nucleus.cut(jitter)
     angle += 0.2 * own.signed()
     nucleus.cosine = cos(angle)
     nucleus.sine = sin(angle)
@@ -168,7 +169,7 @@ extension Neighbourhood {
         let radial = duct.radial(angle: angle + 0.06 * draws.signed())
         var own = jitter.draws
         var nucleus = Nucleus(
-          x: x, y: y, halfLength: duct.nucleusLength * draws.between(0.88, 1.12) * jitter.size,
+          x: x, y: y, halfLength: duct.nucleusLength * draws.between(0.82, 1.15),
           halfWidth: duct.nucleusWidth * draws.between(0.88, 1.08), cosine: radial.x,
           sine: radial.y, stain: draws.between(0.8, 1.12), vesicular: draws.between(0.1, 0.7),
           bend: 0.12 * draws.signed(), taper: 0.14 * draws.signed(),
@@ -176,6 +177,7 @@ extension Neighbourhood {
         if duct.kind == .gland {
           nucleus.marker = nuclearMarker(duct, cell: Int32(cell), row: 0, field: fields.marker)
         }
+        nucleus.cut(jitter)
         nuclei.append(nucleus)
       }
     }
@@ -208,14 +210,15 @@ extension Neighbourhood {
       var own = jitter.draws
       let angle = draws.between(0, 2 * .pi)
       let size = draws.between(2.7, 4.1)
-      nuclei.append(
-        Nucleus(
-          x: x, y: y, halfLength: size * jitter.size * draws.between(1, 1.2),
-          halfWidth: size * 0.95,
-          cosine: cos(angle), sine: sin(angle), stain: draws.between(0.72, 1.1),
-          marker: nuclearMarker(duct, cell: column, row: row, field: fields.marker),
-          vesicular: draws.between(0.4, 1), bend: 0.14 * draws.signed(),
-          taper: 0.14 * draws.signed(), textureOffset: own.unit() * 4096))
+      var nucleus = Nucleus(
+        x: x, y: y, halfLength: size * draws.between(1, 1.2),
+        halfWidth: size * 0.95,
+        cosine: cos(angle), sine: sin(angle), stain: draws.between(0.72, 1.1),
+        marker: nuclearMarker(duct, cell: column, row: row, field: fields.marker),
+        vesicular: draws.between(0.4, 1), bend: 0.14 * draws.signed(),
+        taper: 0.14 * draws.signed(), textureOffset: own.unit() * 4096)
+      nucleus.cut(jitter)
+      nuclei.append(nucleus)
     }
   }
 

@@ -41,15 +41,18 @@ struct Neighbourhood: Sendable {
   let model: TissueModel
   let section: Int
   let ducts: [Duct]
+  /// Where cells of connective tissue crowd, about -1…1.
+  let cellularity: GradientNoise
   let fatCells: [FatCell]
 
-  private static let glandPitch: Float = 96
+  private static let glandPitch: Float = 84
   private static let vesselPitch: Float = 150
   private static let fatPitch: Float = 50
 
   init(model: TissueModel, section: Int, box: MicronBox) {
     self.model = model
     self.section = section
+    cellularity = GradientNoise(seed: model.seed, purpose: 19, wavelength: 48)
     var ducts: [Duct] = []
     let glandHash = PositionHash(seed: model.seed, purpose: 10)
     let pick = PositionHash(seed: model.seed, purpose: 11)
@@ -63,7 +66,7 @@ struct Neighbourhood: Sendable {
         hash: glandHash, seed: model.seed, section: section, radius: isNest ? 26...56 : 21...54)
       guard box.meets(duct.centerX, duct.centerY, radius: duct.reach + 6) else { return }
       let fields = model.fields(duct.centerX, duct.centerY, section: section)
-      let wish = fields.glandular + 0.5 * (pick.unit(column, row &+ 7919) - 0.5)
+      let wish = 1.1 * fields.glandular + 0.22 * (pick.unit(column, row &+ 7919) - 0.5)
       guard fields.depth > duct.radius * 0.9, fields.adipose < -0.05, wish > 0 else { return }
       ducts.append(duct)
     }
@@ -77,7 +80,8 @@ struct Neighbourhood: Sendable {
         seed: model.seed, section: section, radius: 6...27)
       guard box.meets(duct.centerX, duct.centerY, radius: duct.reach + 6) else { return }
       let fields = model.fields(duct.centerX, duct.centerY, section: section)
-      guard fields.depth > duct.radius + 6 else { return }
+      guard fields.depth > duct.radius + 6, fields.adipose < -0.06, fields.glandular < 0
+      else { return }
       ducts.append(duct)
     }
     self.ducts = ducts
@@ -90,10 +94,11 @@ struct Neighbourhood: Sendable {
       let x = (Float(column) + 0.5 + 0.42 * draws.signed()) * Neighbourhood.fatPitch
       let y = (Float(row) + 0.5 + 0.42 * draws.signed()) * Neighbourhood.fatPitch
       let fields = model.fields(x, y, section: section)
-      guard fields.adipose + 0.04 * draws.signed() > 0, fields.depth > 8 else { return }
+      let radius = draws.between(22, 40)
+      guard fields.adipose + 0.04 * draws.signed() > 0, fields.depth > radius + 2 else { return }
       let deeper = section == 0 ? 0 : PositionHash(seed: model.seed, purpose: 14).unit(column, row)
       fatCells.append(
-        FatCell(x: x + 3 * (deeper - 0.5), y: y, radius: draws.between(22, 40) + 3 * deeper))
+        FatCell(x: x + 3 * (deeper - 0.5), y: y, radius: radius + 3 * deeper))
     }
     self.fatCells = fatCells
   }
@@ -102,17 +107,30 @@ struct Neighbourhood: Sendable {
   @inline(__always)
   func duct(at x: Float, _ y: Float) -> (index: Int, depth: Float) {
     var best = (index: -1, depth: -Float.infinity)
+    var bestRank = -Float.infinity
     for index in 0..<ducts.count {
       let duct = ducts[index]
       let dx = x - duct.centerX
       let dy = y - duct.centerY
       let reach = duct.reach + 5
       guard dx * dx + dy * dy < reach * reach else { continue }
+      let depth = duct.depth(x, y)
       // A vessel never cuts into a gland that it lies beside.
-      let depth = duct.depth(x, y) - (duct.kind == .vessel ? 0.5 : 0)
-      if depth > best.depth { best = (index, depth) }
+      let rank = duct.kind == .vessel ? min(depth, 0.01) : depth
+      if rank > bestRank {
+        bestRank = rank
+        best = (index, depth)
+      }
     }
     return best
+  }
+
+  /// The direction that the membrane of the nearest fat cell has at a place, in radians.
+  func membraneDirection(at x: Float, _ y: Float) -> Float {
+    let step: Float = 0.5
+    let slopeX = vacuoleDepth(at: x + step, y) - vacuoleDepth(at: x - step, y)
+    let slopeY = vacuoleDepth(at: x, y + step) - vacuoleDepth(at: x, y - step)
+    return atan2(slopeX, -slopeY)
   }
 
   /// How deep a place lies within a fat vacuole, in microns; negative in membranes and outside fat.

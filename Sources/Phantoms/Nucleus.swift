@@ -13,6 +13,8 @@ struct Nucleus: Sendable {
   var cosine: Float, sine: Float
   /// Haematoxylin in the middle, 1 = usual.
   var stain: Float
+  /// How far its border is spread, microns: wide where the nucleus lies out of focus.
+  var softness: Float = 0.45
   /// Marker in the nucleus, 0…1.
   var marker: Float = 0
   /// 0 = even and dark, 1 = pale with a dark rim and a nucleolus.
@@ -20,8 +22,16 @@ struct Nucleus: Sendable {
   /// How bean- or pear-shaped it is, and where its chromatin pattern is read.
   var bend: Float, taper: Float, textureOffset: Float
 
+  /// Shows it as one section does: its size there, how much of it was cut, and how sharp it is.
+  mutating func cut(_ jitter: SectionJitter) {
+    halfLength *= jitter.size
+    halfWidth *= 1 + (jitter.size - 1) * 0.5
+    stain *= jitter.share
+    softness = 0.45 + 0.75 * jitter.defocus
+  }
+
   /// The farthest that any part lies from the centre, microns.
-  var reach: Float { max(halfLength, halfWidth) * 1.3 }
+  var reach: Float { max(halfLength, halfWidth) * 1.3 + softness }
 }
 
 /// How a nucleus of the block shows in one section: most in both, a little moved, some in one alone.
@@ -34,6 +44,10 @@ struct SectionJitter: Sendable {
   let x: Float, y: Float
   /// Its size here, about 1.
   let size: Float
+  /// How much of it lies in this section: 1 = cut through the middle.
+  let share: Float
+  /// How far it lies from the focus, 0…1.
+  let defocus: Float
   /// Numbers for this section's own chromatin.
   var draws: CellDraws
 
@@ -55,5 +69,9 @@ struct SectionJitter: Sendable {
     y = distance * directionY / length
     draws = CellDraws(state: state &+ UInt32(section + 1) &* 0x9E37_79B9)
     size = draws.between(0.88, 1.12)
+    // A nucleus that one section alone shows is cut near its end.
+    share = isShared ? 1 - 0.25 * draws.unit() : draws.between(0.45, 0.9)
+    let distanceToFocus = draws.unit()
+    defocus = distanceToFocus * distanceToFocus
   }
 }

@@ -44,7 +44,7 @@ struct NucleusPainter {
     let top = max(0, Int(center.y - reach))
     let bottom = min(height - 1, Int(center.y + reach))
     guard left <= right, top <= bottom else { return }
-    let soft = max(0.45, pixelSize * 0.75)
+    let soft = max(nucleus.softness, pixelSize * 0.75)
     for row in top...bottom {
       for column in left...right {
         let index = row * width + column
@@ -68,7 +68,7 @@ struct NucleusPainter {
         let texture = chromatinNoise(
           dx * 1.0 + nucleus.textureOffset, dy + nucleus.textureOffset * 0.37)
         let rim = smoothStep(0.62, 0.92, radius)
-        var amount = 0.80 + 0.22 * rim + 0.26 * texture
+        var amount = 0.80 + 0.22 * rim + 0.34 * texture
         amount -= nucleus.vesicular * 0.34 * (1 - rim)
         if nucleus.vesicular > 0.45 {
           // A nucleolus, off the middle.

@@ -78,7 +78,7 @@ struct FieldLattice {
     SIMD16(
       fields.depth, fields.adipose, fields.glandular, fields.lymphoid, fields.muscle,
       fields.thickness, fields.direction, fields.looseness, fields.marker, fields.textureX,
-      fields.textureY, fields.crack, u, v, 0, 0)
+      fields.textureY, fields.crack, u, v, fields.muscleDirection, 0)
   }
 
   /// The nodes left and right of one row of pixels: the fields on that row at each node column.

@@ -10,6 +10,7 @@ struct SceneRenderer: Sendable {
   let pixelSize: Double
   private let fibers: FiberTexture
   private let grain: GradientNoise
+  private let granules: GradientNoise
   private let painter: NucleusPainter
 
   /// A scene's origin and size are multiples of this many pixels at most.
@@ -25,6 +26,8 @@ struct SceneRenderer: Sendable {
     step = pixelSize <= 0.5 ? 8 : pixelSize <= 1 ? 4 : pixelSize <= 2 ? 2 : 1
     fibers = FiberTexture(seed: model.seed)
     grain = GradientNoise(seed: model.seed, purpose: 18 + 100 * UInt64(section), wavelength: 1.9)
+    granules = GradientNoise(
+      seed: model.seed, purpose: 32 + UInt64(section), wavelength: 0.95)
     painter = NucleusPainter(seed: model.seed, pixelSize: Float(pixelSize))
   }
 
@@ -107,15 +110,17 @@ struct SceneRenderer: Sendable {
   ) {
     let (u, v) = (fields[12], fields[13])
     let soft = max(0.4, Float(pixelSize) * 0.7)
-    let ductPlace =
+    var ductPlace =
       neighbourhood.ducts.isEmpty ? (index: -1, depth: 0) : neighbourhood.duct(at: u, v)
+    // No outline is as smooth as a formula.
+    ductPlace.depth += 0.45 * fields[9]
     var matter = Matter()
     var kind = TissueClass.stroma
     let isDeepInDuct = ductPlace.index >= 0 && ductPlace.depth > soft
     if !isDeepInDuct {
       (matter, kind) = connective(fields, u, v)
       if !neighbourhood.fatCells.isEmpty {
-        let vacuole = neighbourhood.vacuoleDepth(at: u, v)
+        let vacuole = neighbourhood.vacuoleDepth(at: u + 0.7 * fields[9], v + 0.7 * fields[10])
         if vacuole > -6 {
           // Fat cells push fibres aside: their membrane is a thin, even line.
           let membrane = smoothStep(-6, -2, vacuole)
@@ -165,7 +170,7 @@ struct SceneRenderer: Sendable {
     // Slits are see-through, but their edges are not straight cuts: keep 6 %.
     presence *= 0.03 + 0.97 * smoothStep(0, 1.4, fields[11])
     if presence < 0.5 { kind = .background }
-    matter.scale(presence * fields[5])
+    matter.scale(presence * fields[5] * (1 + 0.10 * granules(u, v)))
     scene.haematoxylin[index] = matter.haematoxylin
     scene.eosin[index] = matter.eosin
     scene.blood[index] = matter.blood
@@ -187,11 +192,11 @@ struct SceneRenderer: Sendable {
     if muscle < 1 {
       let texture = fibers.collagen(x, y, direction: fields[6])
       let loose = fields[7] * (1 - 0.6 * lymphoid)
-      let density = clampUnit(0.55 + texture.broad * 0.42 + texture.fine * 0.34)
-      let low = -0.12 + 0.50 * loose
+      let density = clampUnit(0.52 + texture.broad * 0.46 + texture.fine * 0.46)
+      let low = -0.10 + 0.52 * loose
       let presence = smoothStep(low, low + 0.26, density)
       result = Matter(
-        haematoxylin: 0.012 + 0.02 * density, eosin: (0.17 + 0.26 * density) * presence,
+        haematoxylin: 0.012 + 0.02 * density, eosin: (0.10 + 0.34 * density) * presence,
         counterstain: (0.022 + 0.050 * density) * presence, mass: (0.28 + 0.42 * density) * presence
       )
       result.blend(
@@ -201,7 +206,7 @@ struct SceneRenderer: Sendable {
         lymphoid * 0.85)
     }
     if muscle > 0 {
-      let texture = fibers.muscle(x, y, direction: fields[6])
+      let texture = fibers.muscle(x, y, direction: fields[14])
       let density = clampUnit(0.62 + texture.fine * 0.30)
       let bundle = smoothStep(-0.62, -0.36, texture.broad)
       result.blend(

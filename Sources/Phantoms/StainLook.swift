@@ -28,7 +28,7 @@ struct StainLook: Sendable {
     let strength = 1 + 0.03 * bath.signed() + 0.015 * own.signed()
     let pinkness = 1 + 0.03 * bath.signed() + 0.015 * own.signed()
     haematoxylin = StainLook.vector(0.640, 0.700, 0.320) * strength
-    eosin = StainLook.vector(0.155, 0.890, 0.400) * pinkness
+    eosin = StainLook.vector(0.150, 0.860, 0.480) * pinkness
     blood = SIMD4(0.02, 0.14, 0.20, 0)
     counterstain = StainLook.vector(0.72, 0.61, 0.32) * (1 + 0.08 * own.signed())
     marker = StainLook.vector(0.300, 0.580, 0.757) * (1 + 0.10 * own.signed())
@@ -75,7 +75,7 @@ struct StainLook: Sendable {
       return stained + blood * (scene.blood[index] * 0.22)
     case .unstained:
       // Dry protein takes a little blue light; haemoglobin more.
-      return SIMD4(0.020, 0.022, 0.028, 0) * scene.mass[index]
+      return SIMD4(0.034, 0.037, 0.049, 0) * scene.mass[index]
         + blood * (scene.blood[index] * 0.25)
     }
   }

@@ -14,8 +14,8 @@ struct TissueFields {
   var muscle: Float = 0
   /// How thick the section is cut here, about 1.
   var thickness: Float = 1
-  /// The direction of fibres, in radians.
-  var direction: Float = 0
+  /// The direction of collagen fibres and of muscle, in radians.
+  var direction: Float = 0, muscleDirection: Float = 0
   /// How loose the stroma is, 0…1.
   var looseness: Float = 0
   /// How strongly the marker is expressed, about -1…1.
@@ -59,7 +59,7 @@ struct TissueModel: Sendable {
     regionScale = scale
     outline = TissueOutline(extent: extent, seed: seed)
     loss = TissueLoss(outline: outline, extent: extent, seed: seed, share: missingShare)
-    let wavelengths: [Float] = [1.0, 0.75, 0.55, 1.05, 0.5, 1.1, 0.35, 0.6, 0.2].map { $0 * scale }
+    let wavelengths: [Float] = [1.15, 0.8, 0.55, 1.05, 0.5, 1.1, 0.3, 0.6, 0.2].map { $0 * scale }
     regions = (0..<2).map { section in
       Region.allCases.map { region in
         GradientNoise(
@@ -95,10 +95,8 @@ struct TissueModel: Sendable {
     result.muscle = min(
       region(.muscle, x, y, section) - balance.muscle, -result.adipose * 2,
       0.15 - result.glandular)
-    let angle =
-      result.muscle > 0
-      ? 2.2 * region(.muscleDirection, x, y, section) : 4 * region(.direction, x, y, section)
-    result.direction = angle
+    result.direction = 4 * region(.direction, x, y, section)
+    result.muscleDirection = 2.2 * region(.muscleDirection, x, y, section)
     result.looseness = clampUnit(0.5 + 0.9 * region(.looseness, x, y, section))
     result.marker = region(.marker, x, y, section)
     result.thickness = 1 + 0.10 * thicknessNoise[section](x, y)
@@ -108,7 +106,7 @@ struct TissueModel: Sendable {
       result.textureX += 2.5 * textureX(x, y)
       result.textureY += 2.5 * textureY(x, y)
     }
-    let opening = 9 * crackMask[section](x, y) - 2.6
+    let opening = 8 * crackMask[section](x, y) - 3.2
     result.crack =
       opening > -3 ? abs(crackNoise[section].rough(x, y)) * 75 - opening : 10
     return result
@@ -129,10 +127,10 @@ private struct RegionBalance: Sendable {
 
   init(seed: UInt64) {
     var draws = PositionHash(seed: seed, purpose: 6).draws(0, 0)
-    adipose = draws.between(0.36, 0.48)
-    glandular = draws.between(-0.18, 0.02)
-    lymphoid = draws.between(0.42, 0.52)
-    muscle = draws.between(0.22, 0.36)
+    adipose = draws.between(0.29, 0.40)
+    glandular = draws.between(-0.08, 0.06)
+    lymphoid = draws.between(0.38, 0.46)
+    muscle = draws.between(0.16, 0.28)
   }
 }
 

@@ -43,7 +43,7 @@ struct TissueOutline: Sendable {
 
   /// The distance to the outline, about in microns, positive within the tissue.
   func depth(_ x: Float, _ y: Float) -> Float {
-    let rough = edge.rough(x, y) * 7 + fray(x, y) * 2.2
+    let rough = edge.rough(x, y) * 10 + fray.rough(x, y) * 3.4
     return (shape(x, y) + offset) * halfExtent * 0.8 + rough
   }
 
