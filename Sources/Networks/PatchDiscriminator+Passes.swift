@@ -61,6 +61,11 @@ extension PatchDiscriminator {
     }
   }
 
+  /// A gradient as tensors under PyTorch's names and in its layouts.
+  public func named(_ gradient: ParameterGradient) -> StateDictionary {
+    StateDictionary(store.parameterTensors(gradient.values))
+  }
+
   /// A gradient of zeros.
   public var zeroGradient: ParameterGradient {
     ParameterGradient(values: [Float](repeating: 0, count: store.values.count))

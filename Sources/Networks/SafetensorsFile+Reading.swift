@@ -38,7 +38,11 @@ extension SafetensorsFile {
           entries.append(try Entry(name: key, value: value))
         }
       }
-      entries.sort { ($0.range.lowerBound, $0.name) < ($1.range.lowerBound, $1.name) }
+      // A tensor without elements lies before the one that starts at the same place.
+      entries.sort {
+        ($0.range.lowerBound, $0.range.upperBound, $0.name)
+          < ($1.range.lowerBound, $1.range.upperBound, $1.name)
+      }
       var end = 0
       for entry in entries {
         guard entry.range.lowerBound == end else {

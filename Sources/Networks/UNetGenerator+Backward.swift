@@ -1,7 +1,7 @@
 public import Tensors
 
-/// The gradient of every parameter of a network, as one flat list.
-public struct ParameterGradient: Sendable {
+/// The gradient of every parameter of a network, as one flat list; the network names its parts.
+public struct ParameterGradient: Sendable, Equatable {
   var values: [Float]
 
   /// Adds a convolution's weight gradient in place.
@@ -25,6 +25,11 @@ public struct ParameterGradient: Sendable {
 }
 
 extension UNetGenerator {
+  /// A gradient as tensors under PyTorch's names and in its layouts.
+  public func named(_ gradient: ParameterGradient) -> StateDictionary {
+    StateDictionary(store.parameterTensors(gradient.values))
+  }
+
   /// The backward pass of training.
   ///
   /// - Parameters:
