@@ -11,7 +11,7 @@ public enum SettingTable {
   /// Where the jobs are kept.
   public static let state = Setting<String?>(
     "watch.state", .orNull(.text), default: .null,
-    "The folder of the job files; null is .state in the outbox, or systemd's StateDirectory.")
+    "The folder of the job files; null is .state in the outbox.")
   /// How names tell block and stain.
   public static let pattern = Setting<String>(
     "watch.pattern", .namePattern, default: .text("(?<block>.+)[_-](?<stain>[^_-]+)"),

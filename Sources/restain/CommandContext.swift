@@ -47,6 +47,16 @@ struct CommandContext: Sendable {
   /// The operands in order.
   var operands: [String] { arguments.operands }
 
+  /// Whether text on stderr is to be coloured.
+  var isColored: Bool {
+    switch arguments[GlobalOptions.color] {
+    case .always: true
+    case .never: false
+    // https://no-color.org: set and not empty.
+    case .auto: isatty(2) == 1 && (environment["NO_COLOR"] ?? "").isEmpty
+    }
+  }
+
   /// Whether the result is to be JSON.
   var isJSON: Bool { isGiven(SharedOptions.json) }
 
@@ -63,6 +73,9 @@ struct CommandContext: Sendable {
 
   /// Whether SIGINT or SIGTERM came; long work asks at least once a second and then throws.
   var isCancelled: Bool { signals.exitStatus != nil }
+
+  /// Calls a closure, from any thread, when SIGINT or SIGTERM comes.
+  func whenStopped(_ act: @escaping @Sendable () -> Void) { signals.whenStopped(act) }
 
   /// Throws if SIGINT or SIGTERM came.
   func checkCancellation() throws(CancellationError) {

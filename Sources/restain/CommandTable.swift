@@ -6,6 +6,8 @@ enum CommandTable {
     InspectCommand.self,
     TilesCommand.self,
     TrainPix2pixCommand.self,
+    WatchCommand.self,
+    JobsCommand.self,
     CheckConfigCommand.self,
     CompletionsCommand.self,
     ManualCommand.self,

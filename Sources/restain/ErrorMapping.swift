@@ -3,6 +3,7 @@ import Foundation
 import Settings
 import Slides
 import Staining
+import Watching
 
 /// Gives every module's error its exit status, in one switch.
 enum ErrorMapping {
@@ -30,6 +31,14 @@ enum ErrorMapping {
       case .unusableCaseName, .regionOutside: .usage
       case .diverged: .failure
       default: .unusableInput
+      }
+    case let error as WatchError:
+      switch error {
+      case .unreadableInbox, .unknownJob: .missingInput
+      case .unwritable: .outputBlocked
+      case .locked: .temporary
+      case .insideInbox: .configuration
+      case .ambiguousJob, .wrongState: .usage
       }
     case let error as CommandError: error.exitStatus
     default: .failure

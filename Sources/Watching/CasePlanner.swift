@@ -1,0 +1,83 @@
+import Foundation
+
+/// Which waiting jobs may run: those whose case is complete, and those that have waited long enough.
+///
+/// A pure function of the journal and the time.
+struct CasePlanner {
+  /// How long a moving section waits for a fixed one, in seconds.
+  let pairWaitSeconds: Double
+  /// Whether nothing waits for what is not there.
+  let isOnce: Bool
+
+  /// A job that may run.
+  struct Order: Equatable {
+    let id: String
+    let caseName: String
+    let fixed: SlideIdentity?
+  }
+
+  /// Decides about every waiting moving section.
+  ///
+  /// - Parameters:
+  ///   - records: The journal, the oldest job first.
+  ///   - arriving: Groups with a fixed section that is there but has not settled yet.
+  ///   - isPresent: Whether a slide lies in the inbox, unchanged.
+  ///   - now: The calendar time.
+  /// - Returns: The jobs to queue, the oldest first.
+  func orders(
+    _ records: [JobRecord], arriving: Set<String>, isPresent: (SlideIdentity) -> Bool, now: Date
+  ) -> [Order] {
+    var names = Set(records.compactMap(\.caseName))
+    var orders: [Order] = []
+    for record in records where record.state == .waiting && record.moving != nil {
+      let fixed = fixedSection(of: record, in: records, isPresent)
+      let hasWaited = now.timeIntervalSince(record.created) >= pairWaitSeconds
+      guard fixed != nil || !arriving.contains(record.group) && (isOnce || hasWaited) else {
+        continue
+      }
+      let name = Self.caseName(record, taken: names)
+      names.insert(name)
+      orders.append(Order(id: record.id, caseName: name, fixed: fixed))
+    }
+    return orders
+  }
+
+  /// When the next job will have waited long enough; nil if none waits.
+  func nextDeadline(_ records: [JobRecord], after now: Date) -> Date? {
+    guard !isOnce else { return nil }
+    return records.filter { $0.state == .waiting && $0.moving != nil }
+      .map { $0.created.addingTimeInterval(pairWaitSeconds) }.filter { $0 > now }.min()
+  }
+
+  /// The newest fixed section of the job's group, from those that wait and those that other jobs use.
+  private func fixedSection(
+    of record: JobRecord, in records: [JobRecord], _ isPresent: (SlideIdentity) -> Bool
+  ) -> SlideIdentity? {
+    let group = records.filter { $0.group == record.group && $0.id != record.id }
+    let waiting = group.last { $0.moving == nil && $0.state == .waiting }?.fixed
+    return waiting ?? group.compactMap(\.fixed).last { isPresent($0) && !isRejected($0, group) }
+  }
+
+  private func isRejected(_ slide: SlideIdentity, _ records: [JobRecord]) -> Bool {
+    records.contains { $0.moving == nil && $0.fixed == slide && $0.state.isFinal }
+  }
+
+  /// A folder name that no other job has: the block, else block and stain, else with a number.
+  static func caseName(_ record: JobRecord, taken: Set<String>) -> String {
+    let block = folderName(record.block)
+    let long = folderName("\(record.block)_\(record.stain)")
+    if !taken.contains(block), block != FailureReport.folderName { return block }
+    if !taken.contains(long) { return long }
+    var number = 2
+    while taken.contains("\(long)_\(number)") { number += 1 }
+    return "\(long)_\(number)"
+  }
+
+  /// A text as the name of one folder that is not hidden.
+  static func folderName(_ text: String) -> String {
+    let plain = String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { $0 == "/" || $0.value < 0x20 || $0.value == 0x7F ? "_" : $0 }))
+    return plain.hasPrefix(".") || plain.hasPrefix("-") || plain.isEmpty ? "_" + plain : plain
+  }
+}

@@ -1,0 +1,107 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Lists the slides of the inbox; only looks, never writes.
+///
+/// Slides lie in the inbox itself or in a subfolder, which is a case. Files that are being written
+/// elsewhere show by their names (`.x`, `~x`, `x.part`, `x.partial`, `x.tmp`) and are left alone. An
+/// `.mrxs` slide is the file and the folder of the same name.
+public struct InboxReader: Sendable {
+  /// The watched folder.
+  public let inbox: String
+  private let extensions: Set<String>
+
+  /// Makes a reader.
+  ///
+  /// - Parameters:
+  ///   - inbox: The watched folder.
+  ///   - extensions: The extensions of slides, in any case of letters.
+  public init(inbox: String, extensions: [String]) {
+    self.inbox = inbox
+    self.extensions = Set(extensions.map { $0.lowercased() })
+  }
+
+  /// Every slide there is now, sorted by path.
+  ///
+  /// - Throws: ``WatchError/unreadableInbox(path:reason:)`` if the inbox itself cannot be read; a
+  ///   subfolder that cannot be read holds nothing.
+  public func sightings() throws(WatchError) -> [SlideSighting] {
+    guard let names = Self.names(in: inbox) else {
+      throw .unreadableInbox(path: inbox, reason: String(cString: strerror(errno)))
+    }
+    var found = slides(names, in: inbox, folder: nil)
+    for folder in subfolders(names) {
+      found += slides(
+        Self.names(in: "\(inbox)/\(folder)") ?? [], in: "\(inbox)/\(folder)", folder: folder)
+    }
+    return found.sorted { $0.path < $1.path }
+  }
+
+  /// The folders whose changes matter: the inbox and the cases in it.
+  public func folders() -> [String] {
+    [inbox] + subfolders(Self.names(in: inbox) ?? []).map { "\(inbox)/\($0)" }
+  }
+
+  /// Whether a name says that the file is not whole or not meant for us.
+  public static func isIgnored(_ name: String) -> Bool {
+    let lower = name.lowercased()
+    return name.hasPrefix(".") || name.hasPrefix("~")
+      || [".part", ".partial", ".tmp"].contains { lower.hasSuffix($0) }
+  }
+
+  private func subfolders(_ names: [String]) -> [String] {
+    let companions = Set(
+      names.filter { $0.lowercased().hasSuffix(".mrxs") }.map { String($0.dropLast(5)) })
+    return names.filter { name in
+      !Self.isIgnored(name) && !companions.contains(name)
+        && Self.status("\(inbox)/\(name)").map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
+    }
+  }
+
+  private func slides(_ names: [String], in directory: String, folder: String?) -> [SlideSighting] {
+    names.compactMap { name in
+      guard !Self.isIgnored(name), let dot = name.lastIndex(of: "."), dot != name.startIndex,
+        extensions.contains(name[name.index(after: dot)...].lowercased())
+      else { return nil }
+      let path = "\(directory)/\(name)"
+      guard let status = Self.status(path), status.st_mode & S_IFMT == S_IFREG else { return nil }
+      var statuses = [status]
+      if name.lowercased().hasSuffix(".mrxs") {
+        let companion = "\(directory)/\(name[..<dot])"
+        statuses += (Self.names(in: companion) ?? []).compactMap {
+          Self.status("\(companion)/\($0)")
+        }
+      }
+      return SlideSighting(path: path, folder: folder, signature: Self.signature(statuses))
+    }
+  }
+
+  private static func signature(_ statuses: [stat]) -> SlideSighting.Signature {
+    SlideSighting.Signature(
+      byteCount: statuses.reduce(0) { $0 + Int64($1.st_size) },
+      modifiedNanoseconds: statuses.map {
+        Int64($0.st_mtim.tv_sec) * 1_000_000_000 + Int64($0.st_mtim.tv_nsec)
+      }.max() ?? 0,
+      fileCount: statuses.count)
+  }
+
+  private static func status(_ path: String) -> stat? {
+    var status = stat()
+    return stat(path, &status) == 0 ? status : nil
+  }
+
+  /// The names in a folder, sorted; nil with `errno` set if it cannot be read.
+  private static func names(in folder: String) -> [String]? {
+    guard let directory = opendir(folder) else { return nil }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+}

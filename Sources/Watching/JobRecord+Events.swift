@@ -1,0 +1,153 @@
+import Foundation
+
+/// How a worker ended.
+public enum WorkerEnd: Sendable, Equatable {
+  /// With an exit status and the message of its last JSON line or last line of text.
+  case exited(status: Int32, message: String?)
+  /// By a signal that nobody here sent.
+  case killed(signal: Int32, message: String?)
+  /// Because the service stops: the job goes on with the next service.
+  case stopped
+  /// Because it took longer than a case may take.
+  case timedOut
+  /// It could not be started.
+  case notStarted(reason: String)
+}
+
+/// When a job is tried again.
+public struct RetryRule: Sendable, Equatable {
+  /// Attempts before a job has failed.
+  public let attempts: Int
+  /// The wait before the second attempt, in seconds; it doubles with each further one.
+  public let delaySeconds: Double
+
+  /// The longest wait between two attempts: an hour.
+  public static let longestDelaySeconds = 3600.0
+
+  /// Describes when a job is tried again.
+  public init(attempts: Int, delaySeconds: Double) {
+    self.attempts = attempts
+    self.delaySeconds = delaySeconds
+  }
+
+  /// The wait after an attempt.
+  ///
+  /// - Parameter attempt: Its number, from 1.
+  /// - Returns: Seconds.
+  public func delay(afterAttempt attempt: Int) -> Double {
+    let doublings = Double(min(max(attempt - 1, 0), 30))
+    return min(Self.longestDelaySeconds, delaySeconds * Foundation.pow(2, doublings))
+  }
+}
+
+/// What happens to a job: one method an event. Saving the record is the caller's.
+extension JobRecord {
+  /// The job may run: its case is complete, or it has waited long enough.
+  mutating func queue(caseName: String, fixed: SlideIdentity?, now: Date) {
+    self.caseName = caseName
+    self.fixed = fixed
+    change(to: .queued, note: fixed == nil ? "without a fixed section" : nil, now: now)
+  }
+
+  /// A worker is about to be started; written before it is, so that a crash leaves a trace.
+  mutating func start(now: Date) {
+    attempts += 1
+    nextAttempt = nil
+    worker = nil
+    change(to: .running, note: "attempt \(attempts)", now: now)
+  }
+
+  /// The worker has ended.
+  mutating func end(_ end: WorkerEnd, rule: RetryRule, now: Date) {
+    worker = nil
+    exitStatus = nil
+    switch end {
+    case .exited(let status, let message):
+      exitStatus = status
+      exited(status, message: message, rule: rule, now: now)
+    case .killed(let signal, let message):
+      let reason = "the worker was ended by signal \(signal)"
+      retry(reason: message.map { "\(reason) after: \($0)" } ?? reason, rule: rule, now: now)
+    case .timedOut:
+      retry(reason: "the worker took longer than watch.caseTimeout", rule: rule, now: now)
+    case .notStarted(let reason):
+      retry(reason: "the worker could not be started: \(reason)", rule: rule, now: now)
+    case .stopped:
+      // A stop in good order is not the job's fault.
+      attempts = max(0, attempts - 1)
+      nextAttempt = nil
+      change(to: .interrupted, note: "the service stopped", now: now)
+    }
+  }
+
+  /// The service found the job running when it started: it or its worker was killed.
+  mutating func recover(rule: RetryRule, now: Date) {
+    worker = nil
+    guard attempts < rule.attempts else {
+      return fail(reason: "interrupted \(attempts) times; the last time by a crash", now: now)
+    }
+    // The first interruption is most likely the machine's; the job goes on at once.
+    let delay = attempts <= 1 ? 0 : rule.delay(afterAttempt: attempts)
+    nextAttempt = delay > 0 ? now.addingTimeInterval(delay) : nil
+    change(to: .interrupted, note: "the service or its worker was killed", now: now)
+  }
+
+  /// The slide does not open.
+  mutating func reject(caseName: String, reason: String, status: Int32?, now: Date) {
+    self.caseName = caseName
+    exitStatus = status
+    fail(reason: reason, now: now)
+  }
+
+  /// A person wants another try.
+  mutating func retryByRequest(now: Date) {
+    attempts = 0
+    nextAttempt = nil
+    reason = nil
+    change(to: caseName == nil ? .waiting : .queued, note: "retried by request", now: now)
+  }
+
+  /// A person wants no more of it.
+  mutating func cancel(now: Date) {
+    worker = nil
+    nextAttempt = nil
+    change(to: .cancelled, note: "cancelled by request", now: now)
+  }
+
+  private mutating func exited(
+    _ status: Int32, message: String?, rule: RetryRule, now: Date
+  ) {
+    switch status {
+    case 0:
+      reason = nil
+      change(to: .done, note: nil, now: now)
+    case 3:
+      reason = message ?? "needs review"
+      change(to: .needsReview, note: reason, now: now)
+    case 64, 65, 66, 73, 78:
+      // The same again would end the same.
+      fail(reason: message ?? "the worker ended with status \(status)", now: now)
+    default:
+      retry(
+        reason: message ?? "the worker ended with status \(status)", rule: rule, now: now)
+    }
+  }
+
+  private mutating func retry(reason: String, rule: RetryRule, now: Date) {
+    guard attempts < rule.attempts else { return fail(reason: reason, now: now) }
+    self.reason = reason
+    nextAttempt = now.addingTimeInterval(rule.delay(afterAttempt: attempts))
+    change(to: .queued, note: reason, now: now)
+  }
+
+  private mutating func fail(reason: String, now: Date) {
+    self.reason = reason
+    nextAttempt = nil
+    change(to: .failed, note: reason, now: now)
+  }
+
+  private mutating func change(to state: JobState, note: String?, now: Date) {
+    self.state = state
+    history.append(Event(time: now, state: state, note: note))
+  }
+}

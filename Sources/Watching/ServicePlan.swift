@@ -1,0 +1,105 @@
+public import Settings
+
+/// What the configuration means for one run of the service.
+public struct ServicePlan: Sendable {
+  /// The settings.
+  public let configuration: Configuration
+  /// The watched folder, as an absolute path.
+  public let inbox: String
+  /// The folder of the results, as an absolute path.
+  public let outbox: String
+  /// The state folder, as an absolute path.
+  public let state: String
+  /// The file that the workers read, too.
+  public let configurationPath: String
+  /// Options that every worker gets, such as `--threads=2`.
+  public let workerOptions: [String]
+  /// Whether the service ends when nothing is left to do.
+  public let isOnce: Bool
+
+  /// Takes the folders from the configuration.
+  ///
+  /// - Parameters:
+  ///   - configuration: The settings.
+  ///   - configurationPath: The file that they came from.
+  ///   - workingFolder: What relative folders are relative to.
+  ///   - workerOptions: Options that every worker gets.
+  ///   - isOnce: Whether the service ends when nothing is left to do.
+  /// - Throws: `SettingsError.missingKey` if there is no inbox.
+  public init(
+    configuration: Configuration, configurationPath: String, workingFolder: String,
+    workerOptions: [String], isOnce: Bool
+  ) throws(SettingsError) {
+    guard let inbox = configuration[SettingTable.inbox] else {
+      throw .missingKey(key: "watch.inbox", example: "watch: { inbox: \"/srv/slides/in\" }")
+    }
+    self.configuration = configuration
+    self.configurationPath = Self.absolute(configurationPath, in: workingFolder)
+    self.workerOptions = workerOptions
+    self.isOnce = isOnce
+    self.inbox = Self.absolute(inbox, in: workingFolder)
+    outbox = Self.absolute(configuration[SettingTable.outbox], in: workingFolder)
+    state = Self.stateFolder(configuration, workingFolder: workingFolder)
+  }
+
+  /// The state folder of a configuration, as an absolute path.
+  ///
+  /// - Parameters:
+  ///   - configuration: The settings.
+  ///   - workingFolder: What relative folders are relative to.
+  /// - Returns: `watch.state`, else `.state` in the outbox.
+  public static func stateFolder(_ configuration: Configuration, workingFolder: String) -> String {
+    let state = configuration[SettingTable.state] ?? configuration[SettingTable.outbox] + "/.state"
+    return absolute(state, in: workingFolder)
+  }
+
+  private static func absolute(_ path: String, in folder: String) -> String {
+    let full = path.hasPrefix("/") ? path : "\(folder)/\(path)"
+    return full.count > 1 && full.hasSuffix("/") ? String(full.dropLast()) : full
+  }
+
+  /// The same folders under other settings; folders cannot change while the service runs.
+  ///
+  /// - Returns: The plan, and the keys whose change needs a restart.
+  func reconfigured(_ new: Configuration) -> (plan: ServicePlan, ignored: [String]) {
+    let folders = ["watch.inbox", "watch.outbox", "watch.state"]
+    let ignored = zip(configuration.settings, new.settings)
+      .filter { $0.value != $1.value && folders.contains($0.path) }.map(\.0.path)
+    return (ServicePlan(self, new), ignored)
+  }
+
+  private init(_ old: ServicePlan, _ new: Configuration) {
+    configuration = new
+    inbox = old.inbox
+    outbox = old.outbox
+    state = old.state
+    configurationPath = old.configurationPath
+    workerOptions = old.workerOptions
+    isOnce = old.isOnce
+  }
+
+  /// When jobs are tried again.
+  var retryRule: RetryRule {
+    RetryRule(
+      attempts: configuration[SettingTable.attempts],
+      delaySeconds: configuration[SettingTable.retryDelay])
+  }
+
+  /// What decides about waiting jobs.
+  var planner: CasePlanner {
+    CasePlanner(pairWaitSeconds: configuration[SettingTable.pairWait], isOnce: isOnce)
+  }
+
+  /// The command line of a job's worker, without the program.
+  func arguments(_ record: JobRecord) -> [String] {
+    guard let moving = record.moving, let caseName = record.caseName else { return [] }
+    var words = ["run", "--json", "--moving=\(moving.path)"]
+    if let fixed = record.fixed { words.append("--fixed=\(fixed.path)") }
+    if let model = record.kind.flatMap({ configuration.modelPath(ofKind: $0) }) {
+      words.append("--model=\(model)")
+    }
+    return words + [
+      "--output=\(outbox)", "--case=\(caseName)", "--config=\(configurationPath)",
+    ] + workerOptions
+  }
+}

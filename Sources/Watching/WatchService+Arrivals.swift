@@ -1,0 +1,162 @@
+import Foundation
+import Reporting
+import Settings
+
+/// From a file in the inbox to a job in the journal.
+extension WatchService {
+  /// The inbox as it is now.
+  func observe(_ sightings: [SlideSighting], quiet: Double) {
+    present = Dictionary(
+      sightings.map { ($0.path, $0.signature) }, uniquingKeysWith: { first, _ in first })
+    forgetWhatIsGone()
+    let known = Dictionary(
+      grouping: records.values.flatMap { record in
+        [record.moving, record.fixed].compactMap { $0 }
+      }, by: \.path)
+    for sighting in sightings {
+      if known[sighting.path]?.contains(where: { $0.matches(sighting) }) ?? false {
+        arrivals[sighting.path] = nil
+        continue
+      }
+      guard var arrival = arrivals[sighting.path] else {
+        arrivals[sighting.path] = Arrival(
+          sighting: sighting,
+          section: Section(sighting, configuration: plan.configuration),
+          rule: SettlingRule(signature: sighting.signature, now: now))
+        if quiet > 0 { continue }
+        observe([sighting], again: quiet)
+        continue
+      }
+      arrival.sighting = sighting
+      let action = arrival.rule.observed(sighting.signature, now: now, quiet: quiet)
+      arrivals[sighting.path] = arrival
+      if action == .open { open(sighting) }
+    }
+  }
+
+  /// Without a quiet time a slide is opened when it is first seen.
+  private func observe(_ sightings: [SlideSighting], again quiet: Double) {
+    for sighting in sightings {
+      let action = arrivals[sighting.path]?.rule
+        .observed(sighting.signature, now: now, quiet: quiet)
+      if action == .open { open(sighting) }
+    }
+  }
+
+  private func open(_ sighting: SlideSighting) {
+    let send = mailbox()
+    surroundings.opener.check(sighting.path) { answer in
+      send(.answer(path: sighting.path, sighting.signature, answer))
+    }
+  }
+
+  /// The opener has tried a slide.
+  func take(
+    _ answer: SlideAnswer, of path: String, _ signature: SlideSighting.Signature
+  ) {
+    guard let arrival = arrivals[path] else { return }
+    var (reason, status): (String?, Int32?) = (nil, nil)
+    if case .rejected(let text, let number) = answer { (reason, status) = (text, number) }
+    let attempts = plan.isOnce ? 1 : plan.configuration[SettingTable.attempts]
+    let action = arrivals[path]?.rule
+      .opened(reason: reason, signature: signature, now: now, attempts: attempts)
+    switch action {
+    case .take: enter(arrival, rejection: nil)
+    case .giveUp(let reason): enter(arrival, rejection: (reason, status))
+    default: inboxChanged()
+    }
+  }
+
+  /// Takes a slide into the journal.
+  private func enter(_ arrival: Arrival, rejection: (reason: String, status: Int32?)?) {
+    let path = arrival.sighting.path
+    let hash: String
+    do {
+      hash = try ContentHash.hexadecimal(ofFile: path, endsOnly: true)
+    } catch {
+      // It went away after it had been opened; the next reading of the inbox tells.
+      arrivals[path] = nil
+      return
+    }
+    let slide = SlideIdentity(path: path, signature: arrival.sighting.signature, endsHash: hash)
+    let id = JobRecord.identifier(of: slide)
+    arrivals[path] = nil
+    guard records[id] == nil else { return }
+    var record = JobRecord(id: id, section: arrival.section, slide: slide, now: date)
+    let stain = arrival.section.stain
+    if let rejection {
+      record.reject(
+        caseName: rejectedName(arrival), reason: rejection.reason, status: rejection.status,
+        now: date)
+    } else if arrival.section.kind == nil {
+      record.reject(
+        caseName: rejectedName(arrival),
+        reason: "\(path): the stain \(stain) is of no kind; add it to stains in the configuration",
+        status: nil, now: date)
+    }
+    save(record)
+    if record.state == .failed {
+      announceEnd(record)
+    } else {
+      log(
+        .information, "slide taken",
+        ["job": id, "slide": path, "stain": stain, "kind": record.kind ?? ""])
+    }
+  }
+
+  private func rejectedName(_ arrival: Arrival) -> String {
+    let stem = arrival.sighting.stem
+    let name = stem.contains(arrival.section.block) ? stem : "\(arrival.section.block)_\(stem)"
+    return CasePlanner.folderName(name)
+  }
+
+  /// Slides that are not there any more: nothing waits for them.
+  private func forgetWhatIsGone() {
+    for path in arrivals.keys where present[path] == nil { arrivals[path] = nil }
+    for record in records.values where record.state == .waiting {
+      guard let slide = record.slide, present[slide.path] != slide.signature else { continue }
+      log(.information, "slide gone", ["job": record.id, "slide": slide.path])
+      records[record.id] = nil
+      unsaved.remove(record.id)
+      store.remove(record.id)
+    }
+  }
+
+  /// Queues the jobs whose case is complete or has waited long enough.
+  func queueWhatIsComplete() {
+    guard !isStopping else { return }
+    let arriving = Set(
+      arrivals.values.filter { $0.rule.isUnderWay && $0.section.isFixed }.map(\.section.group))
+    let orders = plan.planner.orders(
+      jobs, arriving: arriving, isPresent: { self.present[$0.path] == $0.signature }, now: date)
+    for order in orders {
+      guard var record = records[order.id] else { continue }
+      record.queue(caseName: order.caseName, fixed: order.fixed, now: date)
+      save(record)
+      // The fixed section is in the job from now on and does not wait on its own any more.
+      for waiting in records.values
+      where waiting.state == .waiting && waiting.moving == nil && waiting.fixed == order.fixed {
+        records[waiting.id] = nil
+        store.remove(waiting.id)
+      }
+      log(
+        .information, "job queued",
+        [
+          "job": record.id, "case": order.caseName, "moving": record.moving?.path ?? "",
+          "fixed": order.fixed?.path ?? "none",
+        ])
+    }
+  }
+}
+
+extension JobRecord {
+  /// The job of a slide: twelve hexadecimal digits of the hash of its path, sizes, time and content.
+  static func identifier(of slide: SlideIdentity) -> String {
+    let signature = slide.signature
+    let text = [
+      slide.path, String(signature.byteCount), String(signature.modifiedNanoseconds),
+      slide.endsHash,
+    ].joined(separator: "\n")
+    return String(ContentHash.hexadecimal(of: text.utf8).prefix(12))
+  }
+}

@@ -1,0 +1,219 @@
+import Foundation
+import Reporting
+import Settings
+
+/// From a queued job to its end.
+extension WatchService {
+  /// Seconds that a failed job's log may fill in its report, in lines.
+  private static let reportedLogLines = 20
+
+  /// What a service before this one left running goes on; nothing is lost and nothing runs twice.
+  func recover() throws(WatchError) {
+    try store.prepare()
+    let (found, damaged) = store.load()
+    for path in damaged {
+      log(.warning, "\(path): is no job file; it is set aside as \(path).damaged")
+      store.setAside(path)
+    }
+    for var record in found {
+      if record.state == .running {
+        if let worker = record.worker { surroundings.executor.endOrphan(worker) }
+        record.recover(rule: plan.retryRule, now: date)
+        save(record)
+        if record.state == .failed {
+          announceEnd(record)
+        } else {
+          log(.warning, "job interrupted", ["job": record.id, "case": record.caseName ?? ""])
+        }
+      }
+      records[record.id] = record
+    }
+  }
+
+  /// Starts workers while jobs, room and disk last.
+  func startWorkers() {
+    guard !isStopping else { return }
+    let queued = jobs.filter { record in
+      (record.state == .queued || record.state == .interrupted)
+        && record.nextAttempt ?? date <= date
+    }
+    guard !queued.isEmpty else {
+      isPaused = false
+      return
+    }
+    guard hasDisk() else { return }
+    for record in queued.prefix(
+      max(0, plan.configuration[SettingTable.parallelCases] - running.count))
+    { start(record) }
+  }
+
+  private func start(_ waiting: JobRecord) {
+    var record = waiting
+    record.start(now: date)
+    // The intent is on disk before the worker is there: a crash in between leaves a trace.
+    guard save(record) else { return }
+    let send = mailbox()
+    let id = record.id
+    let worker = surroundings.executor.start(
+      CaseTask(id: id, arguments: plan.arguments(record), logPath: store.logPath(id))
+    ) { send(.report(id: id, $0)) }
+    running[id] = Running(worker: worker, startSeconds: now)
+    record.worker = worker.identity
+    save(record)
+    log(
+      .information, "job started",
+      ["job": id, "case": record.caseName ?? "", "attempt": String(record.attempts)])
+  }
+
+  /// A worker has told something.
+  func take(_ report: WorkerReport, of id: String) {
+    guard var run = running[id], var record = records[id] else { return }
+    switch report {
+    case .status(let status):
+      run.status = status
+      running[id] = run
+    case .warning(let text):
+      log(.warning, text, ["job": id, "case": record.caseName ?? ""])
+      surroundings.events?.warning("\(record.caseName ?? id): \(text)")
+    case .ended(let end, let outputs):
+      running[id] = nil
+      record.outputs = outputs
+      if let meaning = Self.meaning(of: end, asked: run.ending) {
+        record.end(meaning, rule: plan.retryRule, now: date)
+      } else {
+        record.cancel(now: date)
+      }
+      save(record)
+      announceEnd(record, seconds: now - run.startSeconds)
+    }
+  }
+
+  /// What an end means, given what the worker was asked for; nil for a job that was cancelled.
+  private static func meaning(of end: WorkerEnd, asked: Ending?) -> WorkerEnd? {
+    guard let asked else { return end }
+    switch end {
+    // It had finished before it heard of the signal.
+    case .exited(0, _), .exited(3, _): return end
+    default: break
+    }
+    switch asked.reason {
+    case .stop: return .stopped
+    case .timeout: return .timedOut
+    case .cancel: return nil
+    }
+  }
+
+  /// Says how a job ended, or that it will be tried again.
+  func announceEnd(_ record: JobRecord, seconds: Double? = nil) {
+    let fields: KeyValuePairs = [
+      "job": record.id, "case": record.caseName ?? "",
+      "slide": record.slide?.path ?? "",
+      "seconds": seconds.map { HumanText.fixed($0, decimals: 0) } ?? "0",
+      "reason": record.reason ?? "",
+    ]
+    switch record.state {
+    case .done:
+      log(.information, "job finished", fields)
+      FailureReport.remove(record, outbox: plan.outbox)
+      surroundings.events?.result(record)
+    case .needsReview:
+      log(.warning, "job needs review", fields)
+      FailureReport.remove(record, outbox: plan.outbox)
+      troubled.insert(record.id)
+      surroundings.events?.result(record)
+    case .failed:
+      log(.error, "job failed", fields)
+      troubled.insert(record.id)
+      surroundings.events?.error(record.reason ?? "failed")
+      do throws(WatchError) {
+        try FailureReport.write(record, outbox: plan.outbox, log: logTail(record.id))
+      } catch {
+        log(.warning, error.description)
+      }
+    case .cancelled: log(.notice, "job cancelled", fields)
+    case .interrupted: log(.notice, "job interrupted", fields)
+    case .queued: log(.warning, "job will be tried again", fields)
+    case .waiting, .running: break
+    }
+  }
+
+  private func logTail(_ id: String) -> String? {
+    // A job that never had a worker has no log.
+    guard let text = try? String(contentsOfFile: store.logPath(id), encoding: .utf8) else {
+      return nil
+    }
+    return text.split(separator: "\n").suffix(Self.reportedLogLines).joined(separator: "\n")
+  }
+
+  /// Asks a worker to stop in good order.
+  func askToEnd(_ id: String, reason: Ending.Reason) {
+    guard let run = running[id], run.ending == nil else { return }
+    running[id]?.ending = Ending(reason: reason, askedSeconds: now)
+    run.worker.terminate()
+  }
+
+  /// Workers that take too long are asked to stop; those that do not listen are killed.
+  func endWhatTakesTooLong() {
+    let limit = plan.configuration[SettingTable.caseTimeout]
+    for (id, run) in running {
+      if let ending = run.ending {
+        guard !ending.isKilled, now - ending.askedSeconds >= Self.stopSeconds else { continue }
+        running[id]?.ending?.isKilled = true
+        run.worker.kill()
+      } else if now - run.startSeconds >= limit {
+        askToEnd(id, reason: .timeout)
+      }
+    }
+  }
+
+  /// What people have asked for with `restain jobs`.
+  func takeRequests() {
+    for (id, request) in store.takeRequests() {
+      guard var record = records[id], request.suits(record.state) else { continue }
+      if request == .cancel, running[id] != nil {
+        askToEnd(id, reason: .cancel)
+        continue
+      }
+      request.apply(to: &record, now: date)
+      troubled.remove(id)
+      save(record)
+      log(.notice, "job asked to \(request.rawValue)", ["job": id, "case": record.caseName ?? ""])
+    }
+  }
+
+  /// Whether the outbox has room; says once that it has not, and once that it has again.
+  private func hasDisk() -> Bool {
+    let needed = plan.configuration[SettingTable.freeDisk]
+    guard let free = surroundings.freeBytes(plan.outbox), free < needed else {
+      isPaused = false
+      settleWarning("disk", "\(plan.outbox): has room again; jobs go on")
+      return true
+    }
+    isPaused = true
+    warnOnce(
+      "disk",
+      "\(plan.outbox): \(HumanText.bytes(free)) free, \(HumanText.bytes(needed)) needed; "
+        + "free some disk, jobs go on by themselves")
+    return false
+  }
+
+  /// Puts a record into the journal; one that cannot be written is tried again with every tick.
+  @discardableResult
+  func save(_ record: JobRecord) -> Bool {
+    do throws(WatchError) {
+      try store.save(record)
+      records[record.id] = record
+      unsaved.remove(record.id)
+      settleWarning("journal", "\(store.folder): can be written again")
+      return true
+    } catch {
+      // A job that could not be marked as running is not started, and stays what it was.
+      if record.state != .running || running[record.id] != nil {
+        records[record.id] = record
+        unsaved.insert(record.id)
+      }
+      warnOnce("journal", error.description)
+      return false
+    }
+  }
+}
