@@ -1,0 +1,170 @@
+import Rasters
+
+/// Looks for each small block of fixed tissue near its place in the warped moving section.
+///
+/// Blocks of 128 µm, found by their normalised correlation within ±60 µm; a match is clear when its
+/// correlation is high and well above every other place's.
+struct BlockTest {
+  let rows: RowLoop
+  static let blockMicrons = 128.0
+  static let searchMicrons = 60.0
+  static let latticeMicrons = 128.0
+  /// A chance match of unrelated tissue seldom correlates as well.
+  static let leastCorrelation: Float = 0.35
+  static let leastLead: Float = 0.05
+
+  struct Outcome: Sendable {
+    let map: ResidualMap
+    /// Blocks with tissue.
+    let blockCount: Int
+    /// Blocks with a clear match.
+    let clearCount: Int
+    var median: Double? { map.median }
+    var clearShare: Double { blockCount > 0 ? Double(clearCount) / Double(blockCount) : 0 }
+  }
+
+  /// - Parameters:
+  ///   - fixed: The fixed section at the working pixel size.
+  ///   - warped: The moving density in the fixed grid.
+  ///   - inside: 1 where the moving section is known.
+  func outcome(fixed: SectionLevel, warped: Plane, inside: Plane) -> Outcome {
+    let pixelSize = fixed.pixelSize
+    // Rows of a block are read eight pixels at a time.
+    let half = max(4, Int((Self.blockMicrons / 8 / pixelSize).rounded()) * 4)
+    let search = max(2, Int((Self.searchMicrons / pixelSize).rounded()))
+    let extentX = Double(fixed.width) * pixelSize
+    let extentY = Double(fixed.height) * pixelSize
+    // At most 4096 blocks: a larger slide gets a coarser lattice.
+    let wanted = extentX * extentY / (Self.latticeMicrons * Self.latticeMicrons)
+    let lattice = Self.latticeMicrons * max(1, (wanted / 4096).squareRoot().rounded(.up))
+    let columns = Int(extentX / lattice)
+    let blockRows = Int(extentY / lattice)
+    let reference = fixed.density.blurred(deviation: 1)
+    let target = warped.blurred(deviation: 1)
+    let found = FloatBuffer(count: columns * blockRows)
+    rows.forEach(count: columns * blockRows) { @Sendable index in
+      let x = Int(((Double(index % columns) + 0.5) * lattice / pixelSize).rounded())
+      let y = Int(((Double(index / columns) + 0.5) * lattice / pixelSize).rounded())
+      found.pointer[index] = Self.residual(
+        reference: reference, tissue: fixed.tissue, target: target, inside: inside, x: x, y: y,
+        half: half, search: search)
+    }
+    let values = found.values
+    return Outcome(
+      map: ResidualMap(
+        spacing: lattice, columns: columns, rows: blockRows,
+        microns: values.map { $0 < 0 ? -1 : ($0 * Float(pixelSize) * 10).rounded() / 10 }),
+      blockCount: values.reduce(0) { $0 + ($1 > -1.5 ? 1 : 0) },
+      clearCount: values.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) })
+  }
+
+  /// Pixels; −1 without a clear match, −2 without tissue.
+  private static func residual(
+    reference: Plane, tissue: Plane, target: Plane, inside: Plane, x: Int, y: Int, half: Int,
+    search: Int
+  ) -> Float {
+    let left = x - half
+    let top = y - half
+    let side = 2 * half
+    guard left - search >= 0, top - search >= 0, left + side + search <= reference.width,
+      top + side + search <= reference.height
+    else { return -2 }
+    var covered: Float = 0
+    var known: Float = 0
+    for row in top..<top + side {
+      for column in left..<left + side {
+        covered += tissue[column, row]
+        known += inside[column, row]
+      }
+    }
+    let area = Float(side * side)
+    guard covered > 0.5 * area, known > 0.99 * area else { return -2 }
+    var block = [Float](repeating: 0, count: side * side)
+    var mean: Float = 0
+    for row in 0..<side {
+      for column in 0..<side {
+        block[row * side + column] = reference[left + column, top + row]
+        mean += block[row * side + column]
+      }
+    }
+    mean /= area
+    var energy: Float = 0
+    for index in block.indices {
+      block[index] -= mean
+      energy += block[index] * block[index]
+    }
+    guard energy > 1e-4 * area else { return -1 }
+    let span = 2 * search + 1
+    let scores = correlations(
+      block: block, energy: energy, side: side, target: target, left: left, top: top,
+      search: search)
+    return peakDistance(scores, span: span, search: search)
+  }
+
+  private static func correlations(
+    block: [Float], energy: Float, side: Int, target: Plane, left: Int, top: Int, search: Int
+  ) -> [Float] {
+    let span = 2 * search + 1
+    let area = Float(side * side)
+    var scores = [Float](repeating: 0, count: span * span)
+    target.values.withUnsafeBufferPointer { pixels in
+      block.withUnsafeBufferPointer { block in
+        for shiftY in 0..<span {
+          for shiftX in 0..<span {
+            var products = SIMD8<Float>(repeating: 0)
+            var sums = products
+            var squares = products
+            for row in 0..<side {
+              let from = (top + shiftY - search + row) * target.width + left + shiftX - search
+              var column = 0
+              while column + 8 <= side {
+                let moving = UnsafeRawPointer(pixels.baseAddress.unsafelyUnwrapped + from + column)
+                  .loadUnaligned(as: SIMD8<Float>.self)
+                let fixed = UnsafeRawPointer(
+                  block.baseAddress.unsafelyUnwrapped + row * side + column
+                ).loadUnaligned(as: SIMD8<Float>.self)
+                products += moving * fixed
+                sums += moving
+                squares += moving * moving
+                column += 8
+              }
+            }
+            let sum = sums.sum()
+            let variance = squares.sum() - sum * sum / area
+            scores[shiftY * span + shiftX] =
+              variance > 1e-4 * area ? products.sum() / (variance * energy).squareRoot() : 0
+          }
+        }
+      }
+    }
+    return scores
+  }
+
+  private static func peakDistance(_ scores: [Float], span: Int, search: Int) -> Float {
+    guard let best = scores.indices.max(by: { scores[$0] < scores[$1] }) else { return -1 }
+    let x = best % span
+    let y = best / span
+    guard scores[best] >= leastCorrelation, x > 0, y > 0, x < span - 1, y < span - 1 else {
+      return -1
+    }
+    var runnerUp: Float = 0
+    for row in 0..<span {
+      for column in 0..<span where abs(row - y) > 3 || abs(column - x) > 3 {
+        runnerUp = max(runnerUp, scores[row * span + column])
+      }
+    }
+    guard scores[best] - runnerUp >= leastLead else { return -1 }
+    let offsetX = vertex(scores[best - 1], scores[best], scores[best + 1])
+    let offsetY = vertex(scores[best - span], scores[best], scores[best + span])
+    let deltaX = Float(x - search) + offsetX
+    let deltaY = Float(y - search) + offsetY
+    return (deltaX * deltaX + deltaY * deltaY).squareRoot()
+  }
+
+  /// Where the parabola through three neighbours is highest, −½…½ from the middle one.
+  private static func vertex(_ before: Float, _ middle: Float, _ after: Float) -> Float {
+    let bend = before - 2 * middle + after
+    guard bend < 0 else { return 0 }
+    return max(-0.5, min(0.5, 0.5 * (before - after) / bend))
+  }
+}

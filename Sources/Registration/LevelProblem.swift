@@ -1,0 +1,132 @@
+import Rasters
+
+/// Two sections at one pixel size: warps the moving one onto the fixed grid and says how unlike they are.
+final class LevelProblem {
+  let width: Int
+  let height: Int
+  let pixelSize: Double
+  let rows: RowLoop
+  /// For every fixed pixel its place in pixels of the moving level; after an evaluation, how the
+  /// dissimilarity changes with that place.
+  let placeX: FloatBuffer
+  let placeY: FloatBuffer
+  /// What each fixed pixel counts.
+  let weights: FloatBuffer
+  let totalWeight: Double
+  private let moving: FloatBuffer
+  private let movingWidth: Int
+  private let movingHeight: Int
+  private let metric: any SimilarityMetric
+  private let warped: FloatBuffer
+  private let slopeX: FloatBuffer
+  private let slopeY: FloatBuffer
+  private let inside: FloatBuffer
+  private let derivative: FloatBuffer
+
+  init(fixed: SectionLevel, moving level: SectionLevel, metric kind: MetricKind, rows: RowLoop) {
+    width = fixed.width
+    height = fixed.height
+    pixelSize = fixed.pixelSize
+    self.rows = rows
+    let count = width * height
+    placeX = FloatBuffer(count: count)
+    placeY = FloatBuffer(count: count)
+    warped = FloatBuffer(count: count)
+    slopeX = FloatBuffer(count: count)
+    slopeY = FloatBuffer(count: count)
+    inside = FloatBuffer(count: count)
+    derivative = FloatBuffer(count: count)
+    moving = FloatBuffer(level.density.values)
+    movingWidth = level.width
+    movingHeight = level.height
+    weights = FloatBuffer(
+      zip(fixed.tissue.values, fixed.valid.values).map { $0 * ($1 > 0.99 ? 1 : 0) })
+    let (weights, width) = (weights, width)
+    totalWeight = max(
+      1,
+      rows.sum(overBandsOf: height) { @Sendable band in
+        var sum = 0.0
+        for index in band.lowerBound * width..<band.upperBound * width {
+          sum += Double(weights.pointer[index])
+        }
+        return sum
+      })
+    metric = kind.metric(
+      for: FloatBuffer(fixed.density.values), width: width, height: height, weights: weights,
+      rows: rows)
+  }
+
+  /// The mean dissimilarity over the fixed tissue for the places filled in; tissue that falls outside the
+  /// moving section counts as wholly unlike. Afterwards the places hold the derivative.
+  ///
+  /// - Returns: The mean, and the share of the tissue that lies inside the moving section.
+  func evaluate() -> (value: Double, overlap: Double) {
+    warp()
+    let sum = metric.evaluate(warped: warped, weights: inside, derivative: derivative, rows: rows)
+    let (width, inside) = (width, inside)
+    let covered = rows.sum(overBandsOf: height) { @Sendable band in
+      var sum = 0.0
+      for index in band.lowerBound * width..<band.upperBound * width {
+        sum += Double(inside.pointer[index])
+      }
+      return sum
+    }
+    let (placeX, placeY, slopeX, slopeY, derivative) = (placeX, placeY, slopeX, slopeY, derivative)
+    let scale = Float(1 / totalWeight)
+    rows.forEachBand(of: height) { @Sendable band in
+      for index in band.lowerBound * width..<band.upperBound * width {
+        let change = derivative.pointer[index] * scale
+        placeX.pointer[index] = change * slopeX.pointer[index]
+        placeY.pointer[index] = change * slopeY.pointer[index]
+      }
+    }
+    return ((sum + totalWeight - covered) / totalWeight, covered / totalWeight)
+  }
+
+  /// Samples the moving density and its slope bilinearly; a pixel counts when its metric's reach is inside.
+  private func warp() {
+    let (width, movingWidth, movingHeight) = (width, movingWidth, movingHeight)
+    let (placeX, placeY, warped, slopeX, slopeY) = (placeX, placeY, warped, slopeX, slopeY)
+    let (inside, weights, source) = (inside, weights, moving)
+    let reach = Float(metric.reach) + 0.5
+    let right = Float(movingWidth) - reach
+    let bottom = Float(movingHeight) - reach
+    rows.forEachBand(of: height) { @Sendable band in
+      for index in band.lowerBound * width..<band.upperBound * width {
+        let placedX = placeX.pointer[index]
+        let placedY = placeY.pointer[index]
+        let isInside = placedX >= reach && placedY >= reach && placedX <= right && placedY <= bottom
+        inside.pointer[index] = isInside ? weights.pointer[index] : 0
+        let x = min(max(placedX - 0.5, -2), Float(movingWidth) + 1)
+        let y = min(max(placedY - 0.5, -2), Float(movingHeight) + 1)
+        let left = Int(x.rounded(.down))
+        let top = Int(y.rounded(.down))
+        guard left >= 0, top >= 0, left < movingWidth - 1, top < movingHeight - 1 else {
+          let isNear =
+            left >= -1 && top >= -1 && left < movingWidth && top < movingHeight
+          warped.pointer[index] =
+            isNear
+            ? source.pointer[
+              min(max(top, 0), movingHeight - 1) * movingWidth + min(max(left, 0), movingWidth - 1)]
+            : 0
+          slopeX.pointer[index] = 0
+          slopeY.pointer[index] = 0
+          continue
+        }
+        let across = x - Float(left)
+        let down = y - Float(top)
+        let corner = source.pointer + (top * movingWidth + left)
+        let upperLeft = corner[0]
+        let upperRight = corner[1]
+        let lowerLeft = corner[movingWidth]
+        let lowerRight = corner[movingWidth + 1]
+        let upper = upperLeft + across * (upperRight - upperLeft)
+        let lower = lowerLeft + across * (lowerRight - lowerLeft)
+        warped.pointer[index] = upper + down * (lower - upper)
+        slopeX.pointer[index] =
+          (1 - down) * (upperRight - upperLeft) + down * (lowerRight - lowerLeft)
+        slopeY.pointer[index] = lower - upper
+      }
+    }
+  }
+}

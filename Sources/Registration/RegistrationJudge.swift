@@ -1,0 +1,181 @@
+import Foundation
+import Rasters
+
+/// The limits that a registration has to keep.
+enum RegistrationGates {
+  /// Square microns of tissue that each section needs: a core of a quarter of a millimetre.
+  static let leastTissue = 50_000.0
+  /// Sections of one block differ less in scale, also from another scanner.
+  static let scales = 0.9...1.1
+  static let mostShear = 0.1
+  /// Areas of tissue may not shrink further.
+  static let leastJacobian = 0.1
+  /// Tissue masks that overlap less are not of the same place.
+  static let leastDice = 0.5
+  /// The pose has to beat every other by that share of its score.
+  static let leastMargin = 0.03
+  /// A median residual above this is no registration, in microns.
+  static let mostResidual = 25.0
+  /// Of the tissue blocks, those that must have a clear match.
+  static let leastClearShare = 0.08
+}
+
+/// Chooses between rigid, affine and bent, and decides whether a person has to look.
+struct RegistrationJudge {
+  let run: RegistrationRun
+  let rows: RowLoop
+
+  private struct Option {
+    let kind: TransformKind
+    let affine: AffineMap
+    let displacement: DisplacementGrid?
+    let warped: WarpedPlanes
+    let blocks: BlockTest.Outcome
+
+    /// The mean residual where a block without a clear match counts as the whole search range.
+    var cost: Double {
+      let missing = Double(blocks.blockCount - blocks.clearCount) * BlockTest.searchMicrons
+      let sum = blocks.map.microns.reduce(0) { $0 + max(0, Double($1)) }
+      return blocks.blockCount > 0
+        ? (sum + missing) / Double(blocks.blockCount) : BlockTest.searchMicrons
+    }
+  }
+
+  func result(
+    before: AffineMap, rigid: AffineMap, affine: AffineMap, bent: DisplacementGrid, margin: Double
+  ) -> RegistrationResult {
+    var reasons: [RegistrationReason] = []
+    let rigidOption = option(.rigid, rigid, nil)
+    var chosen = rigidOption
+    let straight = option(.affine, affine, nil)
+    let isPlausible = Self.isPlausible(affine)
+    if isPlausible, straight.cost < chosen.cost { chosen = straight }
+    let bentOption = option(.bspline, affine, bent)
+    let leastJacobian = minJacobian(bent)
+    if leastJacobian < RegistrationGates.leastJacobian {
+      reasons.append(.folds)
+    } else if isPlausible, bentOption.cost < chosen.cost {
+      chosen = bentOption
+    }
+    let shape = AffineShape(chosen.affine)
+    let dice = chosen.warped.dice(fixed: run.fixed.levels[0])
+    if run.fixedImage.image == run.movingImage.image { reasons.append(.sameFileTwice) }
+    if dice < RegistrationGates.leastDice { reasons.append(.noOverlap) }
+    if margin < RegistrationGates.leastMargin { reasons.append(.lowMargin) }
+    let fullShape = AffineShape(affine)
+    if !RegistrationGates.scales.contains(fullShape.scale) { reasons.append(.implausibleScale) }
+    if fullShape.shear > RegistrationGates.mostShear { reasons.append(.implausibleShear) }
+    if chosen.blocks.clearShare < RegistrationGates.leastClearShare {
+      reasons.append(.noAgreement)
+    } else if (chosen.blocks.median ?? .infinity) > RegistrationGates.mostResidual {
+      reasons.append(.residualTooLarge)
+    }
+    let status = reasons.isEmpty ? RegistrationStatus.ok : .needsReview
+    let transform = SectionTransform(
+      fixed: run.fixedImage.frame, moving: run.movingImage.frame, affine: chosen.affine,
+      displacement: chosen.displacement, kind: chosen.kind, status: status, reasons: reasons,
+      residuals: chosen.blocks.map)
+    let report = RegistrationReport(
+      status: status, reasons: reasons, mirrored: transform.isMirrored, confidence: margin,
+      rotationDegrees: shape.rotationDegrees, scale: shape.scale, maskDice: dice,
+      similarityBefore: similarity(planes(before, nil)),
+      similarityRigid: similarity(rigidOption.warped),
+      similarityBSpline: similarity(bentOption.warped), blockResidualMicrons: chosen.blocks.median,
+      blockClearShare: chosen.blocks.clearShare,
+      minJacobian: chosen.displacement == nil ? 1 : leastJacobian,
+      maxDisplacementMicrons: chosen.displacement.map(maxDisplacement) ?? 0, chosen: chosen.kind)
+    return RegistrationResult(
+      transform: transform,
+      rigid: SectionTransform(
+        fixed: run.fixedImage.frame, moving: run.movingImage.frame, affine: rigid, kind: .rigid),
+      report: report)
+  }
+
+  private static func isPlausible(_ affine: AffineMap) -> Bool {
+    let shape = AffineShape(affine)
+    return RegistrationGates.scales.contains(shape.scale)
+      && shape.shear <= RegistrationGates.mostShear
+  }
+
+  private func option(
+    _ kind: TransformKind, _ affine: AffineMap, _ displacement: DisplacementGrid?
+  ) -> Option {
+    let warped = planes(affine, displacement)
+    let blocks = BlockTest(rows: rows).outcome(
+      fixed: run.fixed.levels[0], warped: warped.density, inside: warped.inside)
+    return Option(
+      kind: kind, affine: affine, displacement: displacement, warped: warped, blocks: blocks)
+  }
+
+  private func planes(_ affine: AffineMap, _ displacement: DisplacementGrid?) -> WarpedPlanes {
+    WarpedPlanes(
+      fixed: run.fixed.levels[0], moving: run.moving.levels[0], affine: affine,
+      displacement: displacement, rows: rows)
+  }
+
+  /// The mean squared local correlation over fixed tissue that the moving section covers.
+  private func similarity(_ warped: WarpedPlanes) -> Double {
+    let level = run.fixed.levels[0]
+    let weights = FloatBuffer(
+      zip(level.tissue.values, warped.inside.values).map { $0 * $1 })
+    let total = weights.values.reduce(0) { $0 + Double($1) }
+    guard total > 0 else { return 0 }
+    let metric = LocalCorrelationMetric(
+      reference: FloatBuffer(level.density.values), width: level.width, height: level.height,
+      radius: 4, rows: rows)
+    let sum = metric.evaluate(
+      warped: FloatBuffer(warped.density.values), weights: weights,
+      derivative: FloatBuffer(count: level.width * level.height), rows: rows)
+    return 1 - sum / total
+  }
+
+  /// Over fixed tissue, on eight by eight points a cell.
+  private func minJacobian(_ grid: DisplacementGrid) -> Double {
+    var least = 1.0
+    visitTissue(grid) { least = min(least, grid.gradient(at: $0).jacobian) }
+    return least
+  }
+
+  private func maxDisplacement(_ grid: DisplacementGrid) -> Double {
+    var largest = 0.0
+    visitTissue(grid) { point in
+      let shift = grid.displacement(at: point)
+      largest = max(largest, (shift.x * shift.x + shift.y * shift.y).squareRoot())
+    }
+    return largest
+  }
+
+  private func visitTissue(_ grid: DisplacementGrid, _ body: (MicronPoint) -> Void) {
+    let level = run.fixed.levels[0]
+    let step = max(1, Int(grid.spacing / 8 / level.pixelSize))
+    for row in stride(from: 0, to: level.height, by: step) {
+      for column in stride(from: 0, to: level.width, by: step) where level.tissue[column, row] > 0 {
+        body(
+          MicronPoint(
+            x: (Double(column) + 0.5) * level.pixelSize, y: (Double(row) + 0.5) * level.pixelSize))
+      }
+    }
+  }
+}
+
+/// What a straight map does, taken apart.
+struct AffineShape {
+  /// Moving microns for one fixed micron.
+  let scale: Double
+  /// Counter-clockwise on the screen, after a mirror left to right where there is one; −180…180.
+  let rotationDegrees: Double
+  /// By how much the two directions that the map stretches most and least differ, as a share of the scale.
+  let shear: Double
+
+  init(_ map: AffineMap) {
+    let side = map.determinant < 0 ? -1.0 : 1.0
+    let a = map.a * side
+    let d = map.d * side
+    scale = abs(map.determinant).squareRoot()
+    // On the screen y points down: a turn from x towards y is clockwise.
+    rotationDegrees = -atan2(d - map.b, a + map.e) * 180 / .pi
+    let same = ((a + map.e) * (a + map.e) + (d - map.b) * (d - map.b)).squareRoot() / 2
+    let other = ((a - map.e) * (a - map.e) + (d + map.b) * (d + map.b)).squareRoot() / 2
+    shear = same > 0 ? 2 * other / same : .infinity
+  }
+}

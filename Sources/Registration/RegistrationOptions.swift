@@ -1,0 +1,25 @@
+/// How a registration is done; lengths are physical, one set serves every slide.
+public struct RegistrationOptions: Sendable, Hashable {
+  /// The pixel size that both sections are read at unless a finer registration is asked for, in microns.
+  public static let workingPixelSize = 4.0
+
+  /// Threads for the loops over pixels; the result does not depend on it.
+  public var threadCount: Int
+  /// Pixels between B-spline knots, at every pixel size: 64 px are 256 µm at 4 µm a pixel.
+  public var knotPixels = 64
+  /// What bending costs in square microns; see ``FreeFormAlignment``.
+  public var stiffness = 1000.0
+  /// Radius in pixels of the window of the local correlation; 0 for normalised gradient fields.
+  public var correlationRadius = 4
+  /// The coarsest pixel size at which the section is bent, in microns.
+  public var coarsestBend = 32.0
+  /// Steps of the optimiser at each pixel size.
+  public var maxIterations = 60
+
+  /// Makes the default options for a number of threads.
+  public init(threadCount: Int = 1) { self.threadCount = threadCount }
+
+  var metric: MetricKind {
+    correlationRadius > 0 ? .localCorrelation(radius: correlationRadius) : .gradientField
+  }
+}

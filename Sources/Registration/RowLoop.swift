@@ -1,0 +1,47 @@
+import Tensors
+
+/// Loops over rows on several threads whose results do not depend on how many there are.
+struct RowLoop: Sendable {
+  private let parallelism: Parallelism
+
+  init(threadCount: Int) { parallelism = Parallelism(threadCount: threadCount) }
+
+  /// Rows handled together; a constant, so that partial sums are formed the same way on any machine.
+  private static let bandHeight = 16
+
+  /// Calls the body once for every index, in any order.
+  func forEach(count: Int, _ body: @Sendable (Int) -> Void) {
+    parallelism.forEach(count: count, body)
+  }
+
+  /// Calls the body once for every band of rows.
+  func forEachBand(of rows: Int, _ body: @Sendable (Range<Int>) -> Void) {
+    parallelism.forEachRange(count: rows, length: Self.bandHeight, body)
+  }
+
+  /// Adds up what the body returns for every band, in the order of the bands.
+  func sum(overBandsOf rows: Int, _ body: @Sendable (Range<Int>) -> Double) -> Double {
+    let bands = (rows + Self.bandHeight - 1) / Self.bandHeight
+    let partial = DoubleBuffer(count: bands)
+    forEach(count: bands) { @Sendable band in
+      partial.pointer[band] = body(band * Self.bandHeight..<min(rows, (band + 1) * Self.bandHeight))
+    }
+    var total = 0.0
+    for band in 0..<bands { total += partial.pointer[band] }
+    return total
+  }
+}
+
+/// Doubles at a fixed address; guarded as ``FloatBuffer``: every thread writes to elements of its own.
+final class DoubleBuffer: @unchecked Sendable {
+  let pointer: UnsafeMutablePointer<Double>
+  let count: Int
+
+  init(count: Int) {
+    self.count = count
+    pointer = .allocate(capacity: max(1, count))
+    pointer.initialize(repeating: 0, count: max(1, count))
+  }
+
+  deinit { pointer.deallocate() }
+}
