@@ -10,6 +10,8 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
   case cannotRead(path: String, reason: String)
   /// The folder holds no manifest.
   case noManifest(path: String)
+  /// An input is not there.
+  case missing(path: String)
   /// Another process works on the case.
   case locked(path: String)
   /// The model was made for another kind of slide.
@@ -26,6 +28,7 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
     case .cannotRead(let path, let reason): "\(path): cannot be read, \(reason)"
     case .noManifest(let path):
       "\(path): holds no <case>.run.json; name the folder of one case"
+    case .missing(let path): "\(path): no such file; check the path"
     case .locked(let path): "\(path): another process works on this case; try again later"
     case .wrongModel(let path, let reason): "\(path): \(reason); name another model"
     }
