@@ -6,6 +6,8 @@ enum CommandTable {
     InspectCommand.self,
     TilesCommand.self,
     TrainPix2pixCommand.self,
+    ModelInfoCommand.self,
+    ConvertCommand.self,
     WatchCommand.self,
     JobsCommand.self,
     CheckConfigCommand.self,

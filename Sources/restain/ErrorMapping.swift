@@ -1,5 +1,7 @@
 import CommandLineKit
 import Foundation
+import Networks
+import Reporting
 import Settings
 import Slides
 import Staining
@@ -24,6 +26,8 @@ enum ErrorMapping {
       case .implausiblePixelSize: .usage
       case .unreadable, .unsupported, .corrupt, .missingPixelSize: .unusableInput
       }
+    case let error as UnwritableFile: error.isDiskFull ? .temporary : .outputBlocked
+    case is NetworkError: .unusableInput
     case let error as StainingError:
       switch error {
       case .missing: .missingInput

@@ -1,0 +1,295 @@
+import Foundation
+import Networks
+public import Pyramids
+public import Rasters
+import Reporting
+public import Slides
+public import Stitching
+public import Tensors
+
+/// The conversion of a slide: planned first, then run, in bands of tile rows.
+///
+/// Works in the slide's own frame, the whole of level 0 from (0, 0), at the model's pixel size. Memory
+/// depends on the slide's width and the model, not on its height.
+public struct SlideConversion: Sendable {
+  /// What the world decides while it runs.
+  public struct Surroundings: Sendable {
+    /// Whether to stop: checked for every batch of tiles.
+    public var isCancelled: @Sendable () -> Bool
+    /// Whether a checkpoint is due; asked after every row of tiles.
+    public var isCheckpointDue: @Sendable () -> Bool
+    /// Told once, before the first tile: tiles that an interrupted run has done, and all tiles.
+    public var started: @Sendable (_ done: Int, _ total: Int) -> Void
+    /// Told of tiles looked at, those before an interruption included.
+    public var progress: @Sendable (_ done: Int) -> Void
+
+    /// Never stops, writes no checkpoint and tells nobody, unless set otherwise.
+    public init(
+      isCancelled: @escaping @Sendable () -> Bool = { false },
+      isCheckpointDue: @escaping @Sendable () -> Bool = { false },
+      started: @escaping @Sendable (Int, Int) -> Void = { _, _ in },
+      progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
+      self.started = started
+      self.isCancelled = isCancelled
+      self.isCheckpointDue = isCheckpointDue
+      self.progress = progress
+    }
+  }
+
+  /// The tiles and the region, in pixels of the output's grid over the whole slide.
+  public let plan: TilePlan
+  /// Microns a pixel of the output.
+  public let pixelSize: PixelSize
+  /// Everything but the pixels that decides the output file.
+  public let pyramidOptions: PyramidOptions
+
+  private let source: SlideSource
+  private let options: ConversionOptions
+  private let context: ComputeContext
+  private let converter: any TileConverter
+
+  /// Tiles that one worker converts at once: beyond four, larger products gain nothing more.
+  private static let batchSize = 4
+
+  /// What a progress file carries for us.
+  private struct Progress: Codable {
+    var nextRow: Int
+    var convertedCount: Int
+    var seam: SeamMeter.State
+  }
+
+  /// Plans a conversion.
+  ///
+  /// - Parameters:
+  ///   - slide: The slide; it has a pixel size.
+  ///   - model: What converts.
+  ///   - modelPath: The model's file.
+  ///   - options: What decides the pixels.
+  ///   - acceptsCoarse: Takes a slide however coarse it is.
+  ///   - restainVersion: For the provenance.
+  ///   - context: Threads and kernels.
+  /// - Throws: ``StainingError/tooCoarse(path:slideMicrons:modelMicrons:)``,
+  ///   ``StainingError/regionOutside(path:width:height:)``, and what slide and model throw.
+  public init(
+    slide: Slide, model: StainModel, modelPath: String, options: ConversionOptions,
+    acceptsCoarse: Bool = false, restainVersion: String, context: ComputeContext
+  ) throws {
+    let own = try slide.requirePixelSize()
+    let modelMicrons = model.card.pixelSizeMicrons
+    guard
+      acceptsCoarse || max(own.x, own.y) <= ConversionOptions.coarsestFactor * modelMicrons
+    else {
+      throw StainingError.tooCoarse(
+        path: slide.path, slideMicrons: own.mean, modelMicrons: modelMicrons)
+    }
+    let source = try slide.source(pixelSize: modelMicrons)
+    self.source = source
+    pixelSize = source.pixelSize
+    self.options = options
+    self.context = context
+    let region = try options.region.map {
+      try Self.outputRegion($0, slide: slide, own: own, pixelSize: source.pixelSize)
+    }
+    plan = TilePlan(
+      width: source.width, height: source.height, overlap: options.overlap, region: region)
+    converter = try model.converter(
+      path: modelPath, normalization: options.normalization, dropoutSeed: options.dropoutSeed,
+      kernels: context.kernels)
+    let provenance = try Self.provenance(
+      slide: slide, model: model, modelPath: modelPath, options: options, plan: plan,
+      pixelSize: pixelSize, version: restainVersion, kernels: context.kernels)
+    pyramidOptions = PyramidOptions(
+      layout: options.layout, compression: options.compression, quality: options.quality,
+      pixelSize: pixelSize,
+      description: PyramidDescription(
+        name: URL(fileURLWithPath: slide.path).deletingPathExtension().lastPathComponent,
+        isVirtualStain: model.card.architecture != .identity, provenance: provenance),
+      software: "restain \(restainVersion)")
+  }
+
+  /// Converts, and writes the pyramid; takes an interrupted conversion of the same kind up.
+  ///
+  /// - Parameters:
+  ///   - path: The file to write.
+  ///   - replaces: Replaces an existing file, and gives up unfinished work of another kind.
+  ///   - surroundings: Clock, signals, reports.
+  /// - Returns: What was done.
+  /// - Throws: `CancellationError` where it was stopped, and what slide, network and file throw; nothing
+  ///   is published then.
+  public func run(
+    to path: String, replaces: Bool, surroundings: Surroundings = Surroundings()
+  ) throws -> ConversionSummary {
+    let writer = try writer(path: path, replaces: replaces)
+    let resumed = try Self.progress(writer)
+    var meter = SeamMeter(plan: plan, state: resumed?.seam)
+    var converted = resumed?.convertedCount ?? 0
+    var convertedNow = 0
+    let rowsDone = resumed.map { $0.nextRow - plan.rows.lowerBound } ?? 0
+    surroundings.started(rowsDone * plan.columns.count, plan.tileCount)
+    let detector = options.convertsBackground ? nil : try TissueDetector(sampling: source)
+    let parallelism = context.parallelism
+    let stitcher = TileStitcher(
+      plan: plan, batchSize: Self.batchSize, concurrency: parallelism.threadCount,
+      forEach: { count, body in parallelism.forEach(count: count, body) })
+    try stitcher.run(
+      source: source, from: resumed?.nextRow,
+      needsConversion: { tile in
+        detector.map { $0.tissueShare(of: tile.image) >= ConversionOptions.leastTissueShare }
+          ?? true
+      },
+      convert: { tiles in
+        if surroundings.isCancelled() { throw CancellationError() }
+        return try converter.convert(tiles)
+      }
+    ) { band in
+      meter.add(band.image, y: band.y, isRepeated: band.isRepeated)
+      guard !band.isRepeated else { return }
+      if band.image.height > 0 { try writer.append(rows: band.image) }
+      converted += band.convertedCount
+      convertedNow += band.convertedCount
+      surroundings.progress((band.row + 1 - plan.rows.lowerBound) * plan.columns.count)
+      let isCancelled = surroundings.isCancelled()
+      if isCancelled || surroundings.isCheckpointDue() {
+        let progress = Progress(
+          nextRow: band.row + 1, convertedCount: converted, seam: meter.snapshot)
+        try writer.checkpoint(userState: Array(JSONText.document(progress)))
+      }
+      if isCancelled { throw CancellationError() }
+    }
+    return ConversionSummary(
+      convertedCount: converted, convertedNow: convertedNow, tileCount: plan.tileCount,
+      seam: meter.score, pyramid: try writer.finish())
+  }
+
+  /// Tiles with tissue, from an overview of the slide; what a dry run tells.
+  public func estimatedTissueTiles() throws -> Int {
+    guard !options.convertsBackground else { return plan.tileCount }
+    let coarse = max(TissueMap.pixelSize, pixelSize.mean)
+    let overview = try source.slide.source(pixelSize: coarse)
+    let map = try TissueMap(of: overview, pixelSize: overview.pixelSize.mean)
+    var count = 0
+    for row in plan.rows {
+      for column in plan.columns {
+        let tile = plan.tileRegion(column: column, row: row)
+        let share = map.tissueShare(
+          origin: MicronPoint(
+            x: Double(tile.x) * pixelSize.x, y: Double(tile.y) * pixelSize.y),
+          size: MicronPoint(
+            x: Double(tile.width) * pixelSize.x, y: Double(tile.height) * pixelSize.y))
+        if share >= ConversionOptions.leastTissueShare { count += 1 }
+      }
+    }
+    return count
+  }
+
+  /// Converts the tiles in the middle of the plan, one batch a worker, for a dry run's clock.
+  ///
+  /// - Returns: How many tiles were converted.
+  /// - Throws: What slide and network throw.
+  public func convertSample() throws -> Int {
+    let column = (plan.columns.lowerBound + plan.columns.upperBound) / 2
+    let row = (plan.rows.lowerBound + plan.rows.upperBound) / 2
+    let region = plan.tileRegion(column: min(column, plan.columns.upperBound - 1), row: row)
+    let tile = SourceTile(
+      image: try ReflectedSource(source).read(region), x: region.x, y: region.y)
+    let count = context.parallelism.threadCount
+    let parallelism = context.parallelism
+    _ = try collected(
+      count: count, forEach: { count, body in parallelism.forEach(count: count, body) }
+    ) { [converter] _ in
+      try converter.convert([SourceTile](repeating: tile, count: Self.batchSize)).count
+    }
+    return count * Self.batchSize
+  }
+
+  /// Bytes of memory that a run needs, beside the program itself and the slide's own cache.
+  public var predictedMemory: Int {
+    let stripWidth = (plan.columns.count - 1) * plan.stride + plan.tileSize
+    let strip = stripWidth * plan.tileSize * 3
+    let sums = plan.region.width * plan.tileSize * 12
+    let pyramid = plan.region.width * 1536
+    let tiles = context.parallelism.threadCount * Self.batchSize * plan.tileSize * plan.tileSize
+    // A tile under way: source, sums in and out, and the layers, some 30 floats a pixel at most.
+    return strip + sums + pyramid + tiles * 200
+  }
+
+  private static func progress(_ writer: PyramidWriter) throws(StainingError) -> Progress? {
+    guard !writer.userState.isEmpty else { return nil }
+    // Why it cannot be read does not matter: it is not ours, or of another version.
+    guard let progress = try? JSONDecoder().decode(Progress.self, from: Data(writer.userState))
+    else {
+      throw .foreignProgress(path: writer.path, problem: "its unfinished file has another form")
+    }
+    return progress
+  }
+
+  // MARK: - Preparation
+
+  private func writer(path: String, replaces: Bool) throws -> PyramidWriter {
+    let threadCount = context.parallelism.threadCount
+    let (width, height) = (plan.region.width, plan.region.height)
+    if PyramidWriter.hasCheckpoint(path: path) {
+      do {
+        return try PyramidWriter(
+          resuming: path, width: width, height: height, options: pyramidOptions, force: replaces,
+          threadCount: threadCount)
+      } catch PyramidError.notResumable where replaces {
+        PyramidWriter.discardCheckpoint(path: path)
+      }
+    }
+    return try PyramidWriter(
+      path: path, width: width, height: height, options: pyramidOptions, force: replaces,
+      threadCount: threadCount)
+  }
+
+  /// A region of level 0 in pixels of the output.
+  private static func outputRegion(
+    _ region: PixelRegion, slide: Slide, own: PixelSize, pixelSize: PixelSize
+  ) throws(StainingError) -> PixelRegion {
+    let inside = region.intersection(
+      PixelRegion(x: 0, y: 0, width: slide.width, height: slide.height))
+    guard !inside.isEmpty else {
+      throw .regionOutside(path: slide.path, width: slide.width, height: slide.height)
+    }
+    // Rounding noise of the ratio must not push an edge over the next pixel.
+    let noise = 1e-6
+    func scaled(_ value: Int, _ ratio: Double) -> Double { Double(value) * ratio }
+    let (ratioX, ratioY) = (own.x / pixelSize.x, own.y / pixelSize.y)
+    let left = Int((scaled(inside.x, ratioX) + noise).rounded(.down))
+    let top = Int((scaled(inside.y, ratioY) + noise).rounded(.down))
+    let right = Int((scaled(inside.maxX, ratioX) - noise).rounded(.up))
+    let bottom = Int((scaled(inside.maxY, ratioY) - noise).rounded(.up))
+    return PixelRegion(x: left, y: top, width: max(1, right - left), height: max(1, bottom - top))
+  }
+
+  /// What the file says about its origin: nothing that a repetition of the command would change.
+  private static func provenance(
+    slide: Slide, model: StainModel, modelPath: String, options: ConversionOptions,
+    plan: TilePlan, pixelSize: PixelSize, version: String, kernels: KernelFamily
+  ) throws -> [String: String] {
+    let mode = options.normalization ?? model.card.normalization
+    var provenance = [
+      "restain_version": version,
+      "source": URL(fileURLWithPath: slide.path).lastPathComponent,
+      "source_hash": try ContentHash.hexadecimal(ofFile: slide.path, endsOnly: true),
+      "source_size_px": "\(slide.width),\(slide.height)",
+      "model": URL(fileURLWithPath: modelPath).lastPathComponent,
+      "model_sha256": try ContentHash.hexadecimal(ofFile: modelPath),
+      "model_card": try JSONText.line(model.card).trimmingCharacters(in: .newlines),
+      "from": model.card.fromStain,
+      "to": model.card.toStain,
+      "pixel_size_um": "\(pixelSize.x),\(pixelSize.y)",
+      "normalization": mode.rawValue,
+      "overlap_px": "\(options.overlap)",
+      "all_tiles": "\(options.convertsBackground)",
+      "kernels": kernels.rawValue,
+    ]
+    if let seed = options.dropoutSeed { provenance["dropout_seed"] = "\(seed)" }
+    if options.region != nil {
+      let region = plan.region
+      provenance["region_px"] = "\(region.x),\(region.y),\(region.width),\(region.height)"
+    }
+    return provenance
+  }
+}

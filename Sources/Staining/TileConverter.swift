@@ -1,0 +1,86 @@
+import Networks
+import Rasters
+public import Stitching
+import Tensors
+
+/// What turns tiles of one stain into tiles of another.
+public protocol TileConverter: Sendable {
+  /// Converts tiles; called from several threads at once.
+  ///
+  /// A tile's result depends on its pixels and its place alone, not on the others of its batch.
+  ///
+  /// - Returns: For each tile `[tileSize, tileSize, 3]` levels, `(x + 1) · 127.5` of what a network gives
+  ///   in [−1, 1]; not rounded.
+  func convert(_ tiles: [SourceTile]) throws -> [[Float]]
+}
+
+/// Gives back what it gets.
+struct IdentityConverter: TileConverter {
+  func convert(_ tiles: [SourceTile]) -> [[Float]] {
+    tiles.map { $0.image.pixels.map(Float.init) }
+  }
+}
+
+/// The generator of pix2pix.
+struct GeneratorConverter: TileConverter {
+  let predictor: GeneratorPredictor
+  let modelPath: String
+  /// Switches dropout on; each tile's is drawn from its place.
+  let dropoutSeed: UInt64?
+  /// One thread: many tiles are under way at once.
+  let context: ComputeContext
+
+  func convert(_ tiles: [SourceTile]) throws -> [[Float]] {
+    guard let first = tiles.first else { return [] }
+    let size = first.image.width
+    let input = Tensor(
+      shape: [tiles.count, size, size, 3], values: tiles.flatMap { Levels.values($0.image) })
+    let seeds = dropoutSeed.map { seed in
+      tiles.map { tile in
+        let random = CounterRandom(seed: seed, stream: UInt64(bitPattern: Int64(tile.y)))
+        let place = UInt64(bitPattern: Int64(tile.x)) << 1
+        return UInt64(random.bits(at: place)) << 32 | UInt64(random.bits(at: place + 1))
+      }
+    }
+    let output = try predictor.predict(input, dropoutSeeds: seeds, context: context)
+    let count = size * size * 3
+    return try tiles.enumerated().map { index, tile in
+      var values = Array(output.values[(index * count)..<((index + 1) * count)])
+      var sum: Float = 0
+      for position in values.indices {
+        values[position] = (values[position] + 1) * 127.5
+        sum += values[position]
+      }
+      // One number that is not finite makes the sum so.
+      guard sum.isFinite else {
+        throw StainingError.notFinite(path: modelPath, x: tile.x, y: tile.y)
+      }
+      return values
+    }
+  }
+}
+
+extension StainModel {
+  /// Prepares the model for conversion.
+  ///
+  /// - Parameters:
+  ///   - path: What messages call the model.
+  ///   - normalization: Which statistics normalise; the card's unless given.
+  ///   - dropoutSeed: Switches dropout on.
+  ///   - kernels: Which kernels compute.
+  /// - Returns: A converter that uses one thread a call.
+  /// - Throws: ``StainingError``, or `NetworkError` where the network has no such normalisation.
+  func converter(
+    path: String, normalization: NormalizationMode?, dropoutSeed: UInt64?, kernels: KernelFamily
+  ) throws -> any TileConverter {
+    switch card.architecture {
+    case .identity: return IdentityConverter()
+    case .pix2pix:
+      let context = ComputeContext(parallelism: .serial, kernels: kernels)
+      let predictor = try generator(path: path).prepared(
+        normalization: normalization ?? card.normalization, context: context)
+      return GeneratorConverter(
+        predictor: predictor, modelPath: path, dropoutSeed: dropoutSeed, context: context)
+    }
+  }
+}

@@ -1,0 +1,262 @@
+import CommandLineKit
+import Foundation
+import Networks
+import Pyramids
+import Rasters
+import Reporting
+import Staining
+import Stitching
+import Synchronization
+import Tensors
+
+/// `restain convert SLIDE --model M -o OUT.tif`: a virtual stain of a whole slide.
+enum ConvertCommand: Command {
+  static let model = Option<String>.required(
+    "model", .path("M"), "model that train or model import wrote")
+  static let output = Option<String>.required(
+    "output", short: "o", .path("OUT.tif"), "pyramid to write")
+  static let overlap = Option<Int>.value(
+    "overlap", .integer("PX", in: 0...128), default: "64",
+    "pixels that neighbouring tiles share; 0 is the plain grid")
+  static let allTiles = Option.flag("all-tiles", "convert background, too")
+  static let normalization = Option<NormalizationMode?>.optional(
+    "normalization", .choice(), "statistics that normalise; the model card's if not given")
+  static let dropout = Option.flag("dropout", "leave dropout on, as published test code does")
+  static let seed = Option<UInt64>.value(
+    "seed", .seed, default: "1", "seed of what is random, such as dropout")
+  static let region = Option<[Int]?>.optional(
+    "region", .integers("X,Y,W,H", count: 4),
+    "part to convert, in level-0 pixels; snapped outward to 256 pixels of the output")
+  static let layout = Option<PyramidLayout>.value(
+    "layout", .choice(), default: "universal", "how levels are stored")
+  static let compression = Option<PyramidCompression>.value(
+    "compression", .choice(), default: "jpeg", "how tiles are compressed")
+  static let quality = Option<Int>.value(
+    "quality", .integer("Q", in: 1...100), default: "90", "JPEG quality")
+
+  static let description = CommandDescription(
+    "convert", "convert a slide to another stain",
+    discussion: """
+      Converts the whole slide in its own frame, tile by tile, and blends the tiles. The output has \
+      the model's pixel size. Tiles without tissue stay as they are. An interrupted conversion leaves \
+      OUT.tif.partial and OUT.tif.progress; the same command takes them up and ends in the same file.
+      """,
+    operands: [Operand("SLIDE", "any slide that OpenSlide opens")],
+    options: [
+      model.entry, output.entry, overlap.entry, allTiles.entry, normalization.entry,
+      dropout.entry, seed.entry, region.entry, layout.entry, compression.entry, quality.entry,
+      SharedOptions.slidePixelSize.entry, SharedOptions.force.entry, SharedOptions.dryRun.entry,
+      SharedOptions.json.entry,
+    ],
+    examples: ["convert A12_Ki67.svs --model ki67.safetensors -o A12_Ki67.virtual-HE.tif"])
+
+  /// Seconds between two checkpoints.
+  private static let checkpointSeconds = 20.0
+
+  private struct Result: Encodable {
+    let output: String
+    let tiles: Int
+    let backgroundTiles: Int
+    let seconds: Double
+    let tilesPerSecond: Double
+    let peakMib: Double?
+    let seamScore: Double?
+    let seam: SeamScore
+    let width: Int
+    let height: Int
+    let pixelSizeMicrons: [Double]
+    let region: [Int]
+    let levels: Int
+    let bytes: Int
+
+    private enum CodingKeys: String, CodingKey {
+      case output, tiles, seconds, seam, width, height, levels, bytes
+      case backgroundTiles = "background_tiles"
+      case tilesPerSecond = "tiles_per_second"
+      case peakMib = "peak_mib"
+      case seamScore = "seam_score"
+      case pixelSizeMicrons = "pixel_size_um"
+      case region = "region_px"
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(output, forKey: .output)
+      try container.encode(tiles, forKey: .tiles)
+      try container.encode(backgroundTiles, forKey: .backgroundTiles)
+      try container.encode(seconds, forKey: .seconds)
+      try container.encode(tilesPerSecond, forKey: .tilesPerSecond)
+      try container.encode(peakMib, forKey: .peakMib)
+      // A null, not a missing key, where no tissue crosses a tile border.
+      try container.encode(seamScore, forKey: .seamScore)
+      try container.encode(seam, forKey: .seam)
+      try container.encode(width, forKey: .width)
+      try container.encode(height, forKey: .height)
+      try container.encode(pixelSizeMicrons, forKey: .pixelSizeMicrons)
+      try container.encode(region, forKey: .region)
+      try container.encode(levels, forKey: .levels)
+      try container.encode(bytes, forKey: .bytes)
+    }
+  }
+
+  private struct Plan: Encodable {
+    let tiles: Int
+    let tissueTiles: Int
+    let width: Int
+    let height: Int
+    let pixelSizeMicrons: [Double]
+    let region: [Int]
+    let bytes: Int
+    let memoryMib: Double
+    let seconds: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case tiles, width, height, bytes, seconds
+      case tissueTiles = "tissue_tiles"
+      case pixelSizeMicrons = "pixel_size_um"
+      case region = "region_px"
+      case memoryMib = "memory_mib"
+    }
+  }
+
+  static func run(_ context: CommandContext) throws -> ExitStatus {
+    let started = context.time.seconds
+    let path = context.operands[0]
+    let slide = try context.openSlide(path, pixelSize: SharedOptions.slidePixelSize)
+    let target = context[output]
+    if !context.isGiven(SharedOptions.dryRun) {
+      try Files.requireFree(target, force: context.isForced)
+      try requireOther(path, target)
+    }
+    let conversion = try SlideConversion(
+      slide: slide, model: try StainModel(path: context[model]), modelPath: context[model],
+      options: try options(context), acceptsCoarse: context.isForced,
+      restainVersion: VersionCommand.version, context: try context.computeContext())
+    if context.isGiven(SharedOptions.dryRun) {
+      try printPlan(conversion, context)
+      return .success
+    }
+    let checkpointed = SharedClock(started)
+    let summary = try conversion.run(
+      to: target, replaces: context.isForced,
+      surroundings: SlideConversion.Surroundings(
+        isCancelled: { context.isCancelled },
+        isCheckpointDue: { checkpointed.isDue(context.time.seconds, every: checkpointSeconds) },
+        started: { done, total in
+          if done > 0 { context.note("\(target): going on after \(done) of \(total) tiles") }
+          context.progress.begin(
+            "stain", total: Double(total), unit: "tiles", done: Double(done))
+        },
+        progress: { context.progress.advance(to: Double($0)) }))
+    context.progress.finish()
+    context.addOutput(target)
+    try report(summary, conversion, target, seconds: context.time.seconds - started, context)
+    return .success
+  }
+
+  private static func options(_ context: CommandContext) throws -> ConversionOptions {
+    var options = ConversionOptions()
+    options.overlap = context[overlap]
+    options.convertsBackground = context.isGiven(allTiles)
+    options.normalization = context[normalization]
+    options.dropoutSeed = context.isGiven(dropout) ? context[seed] : nil
+    if let numbers = context[region] {
+      guard numbers[2] > 0, numbers[3] > 0 else {
+        throw UsageError.conflict(
+          subject: "--region", problem: "the region is empty", advice: "pass X,Y,W,H in pixels")
+      }
+      options.region = PixelRegion(
+        x: numbers[0], y: numbers[1], width: numbers[2], height: numbers[3])
+    }
+    options.layout = context[layout]
+    options.compression = context[compression]
+    options.quality = context[quality]
+    return options
+  }
+
+  /// Never over an input, not even with `--force`.
+  private static func requireOther(_ input: String, _ output: String) throws {
+    let paths = [input, output].map {
+      URL(fileURLWithPath: $0).resolvingSymlinksInPath().standardizedFileURL.path
+    }
+    guard paths[0] != paths[1] else {
+      throw UsageError.conflict(
+        subject: "--output", problem: "\(output) is the input", advice: "name another file")
+    }
+  }
+
+  private static func printPlan(
+    _ conversion: SlideConversion, _ context: CommandContext
+  ) throws {
+    let plan = conversion.plan
+    let region = plan.region
+    let tissue = try conversion.estimatedTissueTiles()
+    // The first call lays weights and buffers out.
+    _ = try conversion.convertSample()
+    let begin = context.time.seconds
+    let count = try conversion.convertSample()
+    let each = (context.time.seconds - begin) / Double(count)
+    let bytes = PyramidPlan(width: region.width, height: region.height)
+      .predictedByteCount(options: conversion.pyramidOptions)
+    let result = Plan(
+      tiles: plan.tileCount, tissueTiles: tissue, width: region.width, height: region.height,
+      pixelSizeMicrons: [conversion.pixelSize.x, conversion.pixelSize.y],
+      region: [region.x, region.y, region.width, region.height], bytes: bytes,
+      memoryMib: Double(conversion.predictedMemory) / 1_048_576,
+      seconds: each * Double(tissue))
+    if context.isJSON {
+      try context.emit(json: result)
+    } else {
+      context.print(
+        "\(region.width) × \(region.height) pixels of \(HumanText.number(conversion.pixelSize.x)) µm"
+      )
+      context.print("\(plan.tileCount) tiles, about \(tissue) with tissue")
+      context.print("about \(HumanText.bytes(bytes)) on disk")
+      context.print("about \(HumanText.bytes(conversion.predictedMemory)) of memory")
+      context.print("about \(HumanText.duration(result.seconds)) of computing")
+    }
+  }
+
+  private static func report(
+    _ summary: ConversionSummary, _ conversion: SlideConversion, _ target: String,
+    seconds: Double, _ context: CommandContext
+  ) throws {
+    let region = conversion.plan.region
+    let rate = seconds > 0 ? Double(summary.convertedNow) / seconds : 0
+    if context.isJSON {
+      try context.emit(
+        json: Result(
+          output: target, tiles: summary.convertedCount,
+          backgroundTiles: summary.tileCount - summary.convertedCount, seconds: seconds,
+          tilesPerSecond: rate,
+          peakMib: ProcessMemory.peakBytes().map { Double($0) / 1_048_576 },
+          seamScore: summary.seam.score, seam: summary.seam, width: region.width,
+          height: region.height,
+          pixelSizeMicrons: [conversion.pixelSize.x, conversion.pixelSize.y],
+          region: [region.x, region.y, region.width, region.height],
+          levels: summary.pyramid.levels.count, bytes: summary.pyramid.byteCount))
+      return
+    }
+    let seam =
+      summary.seam.score.map { String(format: "seam score %.3f", $0) } ?? "no seam to score"
+    context.print(
+      "\(target)  \(region.width) × \(region.height), \(summary.pyramid.levels.count) levels, "
+        + "\(summary.convertedCount) of \(summary.tileCount) tiles converted, \(seam)")
+  }
+}
+
+/// When the last checkpoint was written, shared with the workers' closures.
+private final class SharedClock: Sendable {
+  private let last: Mutex<Double>
+
+  init(_ start: Double) { last = Mutex(start) }
+
+  /// Whether the interval has gone by; it then starts anew.
+  func isDue(_ now: Double, every interval: Double) -> Bool {
+    last.withLock {
+      guard now - $0 >= interval else { return false }
+      $0 = now
+      return true
+    }
+  }
+}

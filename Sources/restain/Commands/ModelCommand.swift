@@ -1,0 +1,67 @@
+import CommandLineKit
+import Foundation
+import Networks
+import Reporting
+import Staining
+
+/// `restain model info M`: what a model is and how it came about.
+enum ModelInfoCommand: Command {
+  static let description = CommandDescription(
+    "model info", "show what a model file says about itself",
+    operands: [Operand("M", "model file")],
+    options: [SharedOptions.json.entry],
+    examples: ["model info ki67.safetensors --json"])
+
+  private struct Result: Encodable {
+    let file: String
+    let bytes: Int
+    let hash: String
+    let parameters: Int
+    let card: ModelCard
+
+    private enum CodingKeys: String, CodingKey {
+      case file, bytes, parameters, card
+      case hash = "sha256"
+    }
+  }
+
+  static func run(_ context: CommandContext) throws -> ExitStatus {
+    let path = context.operands[0]
+    try Files.requireInput(path)
+    let model = try StainModel(path: path)
+    let card = model.card
+    let parameters =
+      card.architecture == .identity ? 0 : try model.generator(path: path).parameterCount
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    let bytes = (attributes[.size] as? NSNumber)?.intValue ?? 0
+    let hash = try ContentHash.hexadecimal(ofFile: path)
+    if context.isJSON {
+      try context.emit(
+        json: Result(file: path, bytes: bytes, hash: hash, parameters: parameters, card: card))
+      return .success
+    }
+    context.print("\(path)  \(HumanText.bytes(bytes)), sha256 \(hash)")
+    context.print(
+      "\(card.architecture.rawValue), \(card.baseChannels) channels, \(parameters) parameters")
+    context.print(
+      "\(card.fromStain) to \(card.toStain) at \(HumanText.number(card.pixelSizeMicrons)) µm, "
+        + "normalization \(card.normalization.rawValue)")
+    if let training = card.training { describe(training, context) }
+    context.print("written by restain \(card.restainVersion)")
+    return .success
+  }
+
+  private static func describe(_ training: ModelCard.Training, _ context: CommandContext) {
+    let tiles = training.data.reduce(0) { $0 + $1.trainTiles }
+    let cases = training.data.flatMap(\.cases).joined(separator: ", ")
+    context.print(
+      "trained on \(tiles) tiles of \(cases); step \(training.step) of \(training.totalSteps), "
+        + "batch \(training.batchSize), seed \(training.seed)")
+    if let figures = training.validation {
+      context.print(
+        String(
+          format: "validation on %d tiles: L1 %.4f, PSNR %.2f dB, SSIM %.4f",
+          figures.tileCount, figures.l1, figures.peakSignalToNoise, figures.structuralSimilarity))
+    }
+  }
+}
