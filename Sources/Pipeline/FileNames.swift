@@ -2,6 +2,11 @@ import Foundation
 
 /// The names that a case's files go by.
 public enum FileNames {
+  /// A slide's name without its folder.
+  public static func name(_ path: String) -> String {
+    URL(fileURLWithPath: path).lastPathComponent
+  }
+
   /// A slide's name without its folder and its last extension.
   public static func stem(_ path: String) -> String {
     URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
