@@ -18,12 +18,8 @@ public struct CaseRequest: Sendable {
   public var fixedPixelSize: Double?
   /// Everything else that shapes the outputs.
   public var configuration: Configuration
-  /// The kernel family, as it is called in the manifest.
-  public var kernels: String
   /// restain's version.
   public var program: String
-  /// Threads; no output depends on it.
-  public var threadCount: Int
   /// Whether a case of other slides and outputs of other settings may be replaced, and whether a
   /// registration that needs review is used all the same.
   public var isForced: Bool
@@ -32,7 +28,7 @@ public struct CaseRequest: Sendable {
   public init(
     caseName: String, outputFolder: String, moving: String, fixed: String?, model: String?,
     movingPixelSize: Double?, fixedPixelSize: Double?, configuration: Configuration,
-    kernels: String, program: String, threadCount: Int, isForced: Bool
+    program: String, isForced: Bool
   ) {
     self.caseName = caseName
     self.outputFolder = outputFolder
@@ -42,9 +38,7 @@ public struct CaseRequest: Sendable {
     self.movingPixelSize = movingPixelSize
     self.fixedPixelSize = fixedPixelSize
     self.configuration = configuration
-    self.kernels = kernels
     self.program = program
-    self.threadCount = threadCount
     self.isForced = isForced
   }
 

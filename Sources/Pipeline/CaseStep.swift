@@ -1,3 +1,5 @@
+public import Reporting
+
 /// One step of a case: what it depends on, what it writes, and how.
 struct CaseStep {
   /// What it does, and for which section.
@@ -36,8 +38,8 @@ public enum CaseEvent: Sendable {
 
 /// What the process knows and a step does not look up by itself.
 public struct CaseEnvironment: Sendable {
-  /// Seconds on a clock that never goes back.
-  public var monotonicSeconds: @Sendable () -> Double
+  /// The clock.
+  public var time: any TimeSource
   /// The most memory that this process has held, in MiB.
   public var peakMemoryMiB: @Sendable () -> Double
   /// Whether a signal asked to stop.
@@ -47,12 +49,12 @@ public struct CaseEnvironment: Sendable {
 
   /// Makes an environment from its parts.
   public init(
-    monotonicSeconds: @escaping @Sendable () -> Double,
+    time: any TimeSource,
     peakMemoryMiB: @escaping @Sendable () -> Double,
     isCancelled: @escaping @Sendable () -> Bool,
     report: @escaping @Sendable (CaseEvent) -> Void
   ) {
-    self.monotonicSeconds = monotonicSeconds
+    self.time = time
     self.peakMemoryMiB = peakMemoryMiB
     self.isCancelled = isCancelled
     self.report = report

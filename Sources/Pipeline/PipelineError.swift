@@ -14,8 +14,6 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
   case missing(path: String)
   /// Another process works on the case.
   case locked(path: String)
-  /// The model was made for another kind of slide.
-  case wrongModel(path: String, reason: String)
 
   /// One line: what, why, and what to do.
   public var description: String {
@@ -30,7 +28,6 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
       "\(path): holds no <case>.run.json; name the folder of one case"
     case .missing(let path): "\(path): no such file; check the path"
     case .locked(let path): "\(path): another process works on this case; try again later"
-    case .wrongModel(let path, let reason): "\(path): \(reason); name another model"
     }
   }
 }

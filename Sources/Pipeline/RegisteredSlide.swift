@@ -1,4 +1,3 @@
-public import Pyramids
 public import Rasters
 public import Registration
 public import Slides
@@ -21,8 +20,9 @@ public enum RegisteredSlide {
   /// - Returns: The raster to be written.
   /// - Throws: `SlideError`, or `RegistrationError` where the slide is not the one that was registered.
   public static func plan(moving: Slide, transform: SectionTransform) throws -> Plan {
-    let own = try moving.requirePixelSize(option: "--moving-pixel-size")
-    try transform.moving.requireSameExtent(as: SectionFrame(moving, pixelSize: own))
+    let frame = try PairRegistration.frame(of: moving, option: "--moving-pixel-size")
+    try transform.moving.requireSameExtent(as: frame)
+    let own = frame.pixelSize
     let pixelSize = PixelSize(
       x: max(own.x, transform.fixed.pixelSize.x), y: max(own.y, transform.fixed.pixelSize.y))
     let source = try moving.source(pixelSize: max(pixelSize.x, pixelSize.y))

@@ -22,7 +22,7 @@ struct StepRunner {
       return
     }
     environment.report(.started(step: step.name))
-    let start = environment.monotonicSeconds()
+    let start = environment.time.seconds
     let report = environment.report
     let name = step.name
     do {
@@ -48,7 +48,7 @@ struct StepRunner {
       CaseManifest.Step(
         name: step.name, status: result.status, fingerprint: fingerprint, outputs: outputs,
         message: result.message, figures: result.figures.filter { $0.value.isFinite },
-        facts: result.facts, seconds: environment.monotonicSeconds() - start,
+        facts: result.facts, seconds: environment.time.seconds - start,
         peakMiB: environment.peakMemoryMiB()))
   }
 

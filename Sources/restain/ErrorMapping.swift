@@ -1,6 +1,7 @@
 import CommandLineKit
 import Foundation
 import Networks
+import Pipeline
 import Reporting
 import Settings
 import Slides
@@ -35,6 +36,13 @@ enum ErrorMapping {
       case .unusableCaseName, .regionOutside: .usage
       case .diverged: .failure
       default: .unusableInput
+      }
+    case let error as PipelineError:
+      switch error {
+      case .missing, .noManifest: .missingInput
+      case .otherCase, .badManifest, .cannotWrite: .outputBlocked
+      case .cannotRead: .unusableInput
+      case .locked: .temporary
       }
     case let error as WatchError:
       switch error {

@@ -1,0 +1,91 @@
+import Foundation
+import Pictures
+import Rasters
+import Reporting
+import Slides
+
+/// Writes the page and the table of a case from its manifest.
+public enum CaseReport {
+  /// The long side of a thumbnail on the page, in pixels.
+  private static let thumbnailPixels = 640.0
+
+  /// Writes `<case>.report.html` and `<case>.summary.csv`, each whole or not at all.
+  ///
+  /// - Parameters:
+  ///   - manifest: The case.
+  ///   - folder: The case's folder; outputs that are no longer there are left off the page.
+  /// - Throws: ``PipelineError/cannotWrite(path:reason:)``.
+  public static func write(_ manifest: CaseManifest, folder: String) throws {
+    var figures: [String: [ReportPage.Figure]] = [:]
+    for section in CaseSection.all(of: manifest) {
+      figures[section.name] = pictures(of: section, manifest: manifest, folder: folder)
+    }
+    let page = ReportPage.html(manifest, figures: figures)
+    let name = manifest.caseName
+    for (file, text) in [
+      (FileNames.report(case: name), page),
+      (FileNames.summary(case: name), CaseSummary.csv(manifest)),
+    ] {
+      do { try DurableFile.write(Data(text.utf8), to: "\(folder)/\(file)") } catch {
+        throw PipelineError.cannotWrite(path: error.path, reason: error.reason)
+      }
+    }
+  }
+
+  /// Writes the page and the table of the one case in a folder.
+  ///
+  /// - Parameter folder: A case's folder.
+  /// - Returns: The page.
+  /// - Throws: ``PipelineError/noManifest(path:)`` and what reading and writing throw.
+  public static func rebuild(folder: String) throws -> String {
+    // A folder that cannot be listed holds no manifest that could be read.
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    guard let file = names.sorted().first(where: { $0.hasSuffix(".run.json") }),
+      let manifest = try CaseManifest.read(from: "\(folder)/\(file)")
+    else { throw PipelineError.noManifest(path: folder) }
+    try write(manifest, folder: folder)
+    return "\(folder)/\(FileNames.report(case: manifest.caseName))"
+  }
+
+  private static func pictures(
+    of section: CaseSection, manifest: CaseManifest, folder: String
+  ) -> [ReportPage.Figure] {
+    var figures: [ReportPage.Figure] = []
+    let overlay = "\(folder)/\(FileNames.overlay(section: section.name))"
+    if let jpeg = FileManager.default.contents(atPath: overlay) {
+      figures.append(
+        ReportPage.Figure(
+          caption: "Before | rigid | chosen: fixed section magenta, moving section green, "
+            + "dark where they agree; below as a checkerboard", jpeg: jpeg))
+    }
+    let moving = manifest.inputs.first {
+      $0.role == "moving" && FileNames.stem($0.path) == section.name
+    }
+    let slides = [
+      moving.map { ("The section as scanned", $0.path) },
+      ("Virtual H&E", "\(folder)/\(FileNames.virtualStain(section: section.name))"),
+    ].compactMap { $0 }
+    for (caption, path) in slides where FileManager.default.fileExists(atPath: path) {
+      // A slide that cannot be shown any more is left off: the page then says what it can.
+      guard let picture = try? thumbnail(path),
+        let jpeg = try? PictureFile.jpegBytes(of: picture, quality: 85, name: caption)
+      else { continue }
+      figures.append(ReportPage.Figure(caption: caption, jpeg: Data(jpeg)))
+    }
+    return figures
+  }
+
+  private static func thumbnail(_ path: String) throws -> RGBImage {
+    let slide = try Slide(path: path)
+    let ratio = max(1, Double(max(slide.width, slide.height)) / thumbnailPixels)
+    let index = slide.levels.lastIndex { $0.downsample <= ratio } ?? 0
+    let level = slide.levels[index]
+    let source = LevelSource(slide: slide, level: index)
+    let width = max(1, Int(Double(slide.width) / ratio))
+    let height = max(1, Int(Double(slide.height) / ratio))
+    return try ResampledSource(
+      source, ratio: (ratio / level.downsampleX, ratio / level.downsampleY), width: width,
+      height: height
+    ).read(PixelRegion(x: 0, y: 0, width: width, height: height))
+  }
+}
