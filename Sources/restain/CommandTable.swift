@@ -8,6 +8,7 @@ enum CommandTable {
     TrainPix2pixCommand.self,
     ModelInfoCommand.self,
     ConvertCommand.self,
+    EvaluateConversionCommand.self,
     WatchCommand.self,
     JobsCommand.self,
     CheckConfigCommand.self,

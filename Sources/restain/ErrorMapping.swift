@@ -1,4 +1,5 @@
 import CommandLineKit
+import Evaluation
 import Foundation
 import Networks
 import Reporting
@@ -36,6 +37,7 @@ enum ErrorMapping {
       case .diverged: .failure
       default: .unusableInput
       }
+    case is EvaluationError: .unusableInput
     case let error as WatchError:
       switch error {
       case .unreadableInbox, .unknownJob: .missingInput
