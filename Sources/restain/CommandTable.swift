@@ -4,6 +4,7 @@ import CommandLineKit
 enum CommandTable {
   static let commands: [any Command.Type] = [
     InspectCommand.self,
+    PhantomCommand.self,
     TilesCommand.self,
     TrainPix2pixCommand.self,
     ModelInfoCommand.self,

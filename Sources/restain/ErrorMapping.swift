@@ -2,6 +2,8 @@ import CommandLineKit
 import Evaluation
 import Foundation
 import Networks
+import Phantoms
+import Pyramids
 import Reporting
 import Settings
 import Slides
@@ -29,6 +31,12 @@ enum ErrorMapping {
       }
     case let error as UnwritableFile: error.isDiskFull ? .temporary : .outputBlocked
     case is NetworkError: .unusableInput
+    case let error as PyramidError:
+      switch error {
+      case .outputExists, .unwritable, .notResumable, .tooLarge: .outputBlocked
+      case .diskFull, .busy: .temporary
+      case .encodingFailed, .verificationFailed: .failure
+      }
     case let error as StainingError:
       switch error {
       case .missing: .missingInput
@@ -38,6 +46,7 @@ enum ErrorMapping {
       default: .unusableInput
       }
     case is EvaluationError: .unusableInput
+    case is PhantomError: .usage
     case let error as WatchError:
       switch error {
       case .unreadableInbox, .unknownJob: .missingInput
