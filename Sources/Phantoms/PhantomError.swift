@@ -10,8 +10,6 @@ public enum PhantomError: Error, Hashable, Sendable {
   case unusablePlacement(String)
   /// The warp would fold the tissue; `largest` is what this phantom allows.
   case foldingWarp(microns: Double, largest: Double)
-  /// The output folder cannot be made or written.
-  case unwritable(path: String, reason: String)
 }
 
 extension PhantomError: CustomStringConvertible {
@@ -28,8 +26,6 @@ extension PhantomError: CustomStringConvertible {
       "\(problem); choose a smaller value"
     case .foldingWarp(let microns, let largest):
       "--warp \(microns): folds the tissue; pass --warp \(largest) or less, or a larger --size"
-    case .unwritable(let path, let reason):
-      "\(path): \(reason); choose a folder that can be written"
     }
   }
 }

@@ -14,6 +14,14 @@ public struct PhantomMap: Hashable, Codable, Sendable {
     public var waveX: Double, waveY: Double
     /// Radians at the centre of the frame.
     public var phase: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case phase
+      case amplitudeX = "amplitude_x"
+      case amplitudeY = "amplitude_y"
+      case waveX = "wave_x"
+      case waveY = "wave_y"
+    }
   }
 
   /// Mirror, turn and shift, microns to microns.
@@ -115,6 +123,25 @@ public struct PhantomMap: Hashable, Codable, Sendable {
 
   private func warpGradient(_ x: Double, _ y: Double) -> Gradient {
     PhantomMap.gradient(waves, x - center, y - center)
+  }
+}
+
+extension PhantomMap {
+  private enum CodingKeys: String, CodingKey {
+    case affine, waves, center
+  }
+
+  /// Reads a map from its affine part, sines and centre.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    affine = try container.decode(AffineMap.self, forKey: .affine)
+    waves = try container.decode([Wave].self, forKey: .waves)
+    center = try container.decode(Double.self, forKey: .center)
+    guard let inverse = affine.inverse else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .affine, in: container, debugDescription: "the affine part has no inverse")
+    }
+    inverseAffine = inverse
   }
 }
 

@@ -25,6 +25,7 @@ struct Photograph: Sendable {
         maxX: Float(region.maxX) * pixelSize, maxY: Float(region.maxY) * pixelSize))
     let imageWidth = image.width
     image.pixels.withUnsafeMutableBufferPointer { pixels in
+      var lamp = (left: Float(0), right: Float(0))
       for y in part.y..<part.maxY {
         var target = ((y - originY) * imageWidth + part.x - originX) * 3
         for x in part.x..<part.maxX {
@@ -41,14 +42,20 @@ struct Photograph: Sendable {
           }
           let (placeX, placeY) = ((Float(x) + 0.5) * pixelSize, (Float(y) + 0.5) * pixelSize)
           for speck in specks { density += shadow(speck, placeX, placeY) }
-          var light = look.glass * look.illumination(x: placeX, y: placeY)
+          // The lamp's light varies over hundreds of microns: every sixteenth pixel will do.
+          let stride = x & 15
+          if stride == 0 || x == part.x {
+            let left = Float(x - stride) * pixelSize
+            lamp.left = look.illumination(x: left, y: placeY)
+            lamp.right = look.illumination(x: left + 16 * pixelSize, y: placeY)
+          }
+          var light = look.glass * mix(lamp.left, lamp.right, Float(stride) * 0.0625)
           if density != .zero { light *= powerOfTen(-density) }
           light *= 1 - max(min(contrast, 0.75), -0.35)
           light += look.noise(x: x, y: y) * Photograph.noiseDeviation + 0.5
-          light.clamp(lowerBound: .zero, upperBound: SIMD4(repeating: 255))
-          pixels[target] = UInt8(light.x)
-          pixels[target + 1] = UInt8(light.y)
-          pixels[target + 2] = UInt8(light.z)
+          pixels[target] = UInt8(min(max(light.x, 0), 255))
+          pixels[target + 1] = UInt8(min(max(light.y, 0), 255))
+          pixels[target + 2] = UInt8(min(max(light.z, 0), 255))
           target += 3
         }
       }
@@ -77,14 +84,15 @@ struct Photograph: Sendable {
 @inline(__always)
 func powerOfTen(_ exponent: SIMD4<Float>) -> SIMD4<Float> {
   let scaled = exponent * 3.321_928_1
-  let whole = scaled.rounded(.toNearestOrEven)
-  let f = scaled - whole
+  // Adding 1.5 · 2^23 rounds to a whole number and leaves it in the low bits.
+  let shifted = scaled + 12_582_912
+  let f = scaled - (shifted - 12_582_912)
   var result = SIMD4<Float>(repeating: 0.001_333_355_8)
   result = result * f + 0.009_618_129
   result = result * f + 0.055_504_109
   result = result * f + 0.240_226_51
   result = result * f + 0.693_147_18
   result = result * f + 1
-  let bits = (SIMD4<Int32>(whole) &+ 127) &<< 23
-  return result * SIMD4<Float>(unsafeBitCast(bits, to: SIMD4<Float>.self))
+  let whole = unsafeBitCast(shifted, to: SIMD4<UInt32>.self) &- 0x4B40_0000
+  return result * unsafeBitCast((whole &+ 127) &<< 23, to: SIMD4<Float>.self)
 }

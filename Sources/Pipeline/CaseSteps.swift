@@ -88,7 +88,8 @@ struct CaseSteps {
     let transformName = FileNames.transform(section: section)
     let overlayName = FileNames.overlay(section: section)
     return CaseStep(
-      name: "register \(section)", dependencies: dependencies, outputs: [transformName, overlayName]
+      name: "register \(section)", dependencies: dependencies,
+      outputs: [transformName, overlayName]
     ) { _ in
       let pair = try PairRegistration(
         fixed: fixed, moving: moving,

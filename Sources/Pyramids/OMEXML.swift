@@ -39,7 +39,7 @@ enum OMEXML {
       + " PhysicalSizeY=\"\(pixelSize.y)\" PhysicalSizeYUnit=\"µm\""
   }
 
-  /// The schema wants annotations of one kind together, maps before comments.
+  /// The annotations in the order of their identifiers: the stain notice, then the provenance.
   private static func annotations(_ description: PyramidDescription) -> [String] {
     var bodies: [(kind: String, namespace: String, value: String)] = []
     if description.isVirtualStain {

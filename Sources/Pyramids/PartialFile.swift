@@ -16,6 +16,7 @@ final class PartialFile {
   /// - Parameters:
   ///   - path: The final name.
   ///   - byteCount: How much of an existing partial file stays; 0 starts anew.
+  /// - Throws: ``PyramidError/busy(path:)`` where another process holds it, else what the system says.
   init(path: String, keeping byteCount: Int) throws(PyramidError) {
     self.path = path
     let create = byteCount == 0 ? O_CREAT : 0

@@ -20,6 +20,7 @@ struct PyramidDirectories {
   /// The directories' bytes and the offset of the first one, for a file that ends at `start`.
   ///
   /// - Parameter start: A multiple of ``TIFFDirectory/Format/alignment``.
+  /// - Returns: The bytes to append, and where the header has to point.
   func serialized(at start: Int) -> (bytes: [UInt8], firstDirectory: Int) {
     var directories = plan.levels.indices.map(directory)
     // Sizes do not depend on offsets, so the offsets can be found before they are stored.

@@ -64,6 +64,7 @@ struct TIFFDirectory {
   ///   - offset: Where in the file it will stand, a multiple of ``Format/alignment``.
   ///   - next: Where the next directory of the chain stands; 0 for the last.
   ///   - format: Classic or BigTIFF.
+  /// - Returns: ``byteCount(format:)`` bytes.
   func serialized(at offset: Int, next: Int, format: Format) -> [UInt8] {
     var entries = LittleEndianBytes()
     var values = LittleEndianBytes()

@@ -33,6 +33,8 @@ final class TileRowEncoder {
   ///   - band: The pixels; fewer rows than a tile has are padded with the last one.
   ///   - half: Where the halved band goes; nothing on the coarsest level.
   ///   - probes: Indices, within the row, of the tiles whose colours are to be noted.
+  /// - Returns: The tiles from left to right.
+  /// - Throws: libtiff's reason for the first tile that it could not compress.
   func encode(
     _ band: PixelBand, halvedInto half: MutablePixelBand?, probes: Set<Int>
   ) throws(TileEncoder.Failure) -> [EncodedTile] {

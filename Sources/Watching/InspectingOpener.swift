@@ -26,14 +26,15 @@ public struct InspectingOpener: SlideOpener {
       let said =
         // A log that cannot be read has nothing to say.
         (try? String(contentsOfFile: log, encoding: .utf8))?
-        .split(separator: "\n").last.map(String.init)
+        .split(separator: "\n").last.map(Self.withoutProgram)
       switch end {
       case .exited(0): answer(.opens)
-      // A slide that opens but has no pixel size is for `run` to judge, which knows the configuration.
       case .exited(let status):
         answer(.rejected(reason: said ?? "inspect ended with status \(status)", status: status))
       case .signalled(let number):
-        answer(.rejected(reason: "\(path): opening it ended by signal \(number)", status: nil))
+        answer(
+          .rejected(
+            reason: "\(path): opening it ended by signal \(number); check the file", status: nil))
       }
     }
     do throws(ChildProcess.StartError) {
@@ -43,5 +44,11 @@ public struct InspectingOpener: SlideOpener {
     } catch {
       answer(.rejected(reason: "\(program): cannot be started (\(error.reason))", status: nil))
     }
+  }
+
+  /// A line of text without the `restain: ` that every line of the program begins with.
+  static func withoutProgram(_ line: Substring) -> String {
+    let prefix = "restain: "
+    return String(line.hasPrefix(prefix) ? line.dropFirst(prefix.count) : line)
   }
 }

@@ -154,6 +154,12 @@ public struct JobRecord: Codable, Sendable, Equatable {
   /// The slide that the job came with.
   public var slide: SlideIdentity? { moving ?? fixed }
 
+  /// The order of jobs: the one that came first, then the name of the slide.
+  static func isBefore(_ first: Self, _ second: Self) -> Bool {
+    (first.created, first.slide?.path ?? "", first.id)
+      < (second.created, second.slide?.path ?? "", second.id)
+  }
+
   /// When the state last changed.
   public var updated: Date { history.last?.time ?? created }
 }

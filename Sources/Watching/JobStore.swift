@@ -46,7 +46,7 @@ public struct JobStore: Sendable {
         damaged.append(url.path)
       }
     }
-    return (records.sorted { ($0.created, $0.id) < ($1.created, $1.id) }, damaged)
+    return (records.sorted(by: JobRecord.isBefore), damaged)
   }
 
   /// Writes a job so that it outlives a power cut.

@@ -124,7 +124,7 @@ private final class WorkerListener: Sendable {
     // A log that cannot be read has nothing to say.
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: logPath)) else { return nil }
     let lines = String(decoding: data.suffix(8192), as: UTF8.self).split(separator: "\n")
-    return lines.last.map(String.init)
+    return lines.last.map(InspectingOpener.withoutProgram)
   }
 }
 

@@ -186,7 +186,7 @@ public final class WatchService {
 
   /// The jobs, the oldest first.
   public var jobs: [JobRecord] {
-    records.values.sorted { ($0.created, $0.id) < ($1.created, $1.id) }
+    records.values.sorted(by: JobRecord.isBefore)
   }
 
   /// The folders whose changes matter.

@@ -4,10 +4,16 @@ import CommandLineKit
 enum CommandTable {
   static let commands: [any Command.Type] = [
     InspectCommand.self,
+    PhantomCommand.self,
+    RegisterCommand.self,
+    TransformPointsCommand.self,
+    TransformSlideCommand.self,
+    EvaluateRegistrationCommand.self,
     TilesCommand.self,
     TrainPix2pixCommand.self,
     ModelInfoCommand.self,
     ConvertCommand.self,
+    EvaluateConversionCommand.self,
     RunCommand.self,
     WatchCommand.self,
     JobsCommand.self,

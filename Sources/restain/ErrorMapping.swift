@@ -1,7 +1,11 @@
 import CommandLineKit
+import Evaluation
 import Foundation
 import Networks
+import Phantoms
 import Pipeline
+import Pyramids
+import Registration
 import Reporting
 import Settings
 import Slides
@@ -29,6 +33,13 @@ enum ErrorMapping {
       }
     case let error as UnwritableFile: error.isDiskFull ? .temporary : .outputBlocked
     case is NetworkError: .unusableInput
+    case let error as PyramidError:
+      switch error {
+      case .outputExists, .unwritable, .notResumable, .tooLarge: .outputBlocked
+      case .diskFull, .busy: .temporary
+      case .encodingFailed, .verificationFailed: .failure
+      }
+    case is RegistrationError: .unusableInput
     case let error as StainingError:
       switch error {
       case .missing: .missingInput
@@ -37,6 +48,8 @@ enum ErrorMapping {
       case .diverged: .failure
       default: .unusableInput
       }
+    case is EvaluationError: .unusableInput
+    case is PhantomError: .usage
     case let error as PipelineError:
       switch error {
       case .missing, .noManifest: .missingInput

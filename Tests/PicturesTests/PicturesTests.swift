@@ -34,7 +34,8 @@ struct PNGTests {
     for noise in [0, 8, 50] {
       let image = picture(width: width, height: height, seed: 3, noise: noise)
       try PictureFile.writePNG(image, path: folder.path("a.png"))
-      #expect(try PictureFile.readPNG(path: folder.path("a.png")) == image)
+      let isEqual = try PictureFile.readPNG(path: folder.path("a.png")) == image
+      #expect(isEqual)
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["a.png"])
   }
@@ -58,12 +59,14 @@ struct PNGTests {
       try Tool.vips.run([
         "pngsave", folder.path("a.png"), folder.path("b.png"), "--filter", filter,
       ])
-      #expect(try PictureFile.readPNG(path: folder.path("b.png")) == image)
+      let isEqual = try PictureFile.readPNG(path: folder.path("b.png")) == image
+      #expect(isEqual, "filter \(filter)")
     }
     // An alpha channel of 0 everywhere leaves the white behind it.
     try Tool.vips.run(["bandjoin_const", folder.path("a.png"), folder.path("c.png"), "0"])
-    #expect(
-      try PictureFile.readPNG(path: folder.path("c.png")) == RGBImage(width: 301, height: 222))
+    let isWhite =
+      try PictureFile.readPNG(path: folder.path("c.png")) == RGBImage(width: 301, height: 222)
+    #expect(isWhite)
     try Tool.vips.run(["pngsave", folder.path("a.png"), folder.path("d.png"), "--interlace"])
     #expect(throws: PictureError.self) { try PictureFile.readPNG(path: folder.path("d.png")) }
   }

@@ -11,6 +11,13 @@ public struct Tool: Sendable {
   /// libvips' command line (Debian: libvips-tools).
   public static let vips = Tool("vips")
 
+  /// libtiff's listing of directories (Debian: libtiff-tools).
+  public static let tiffinfo = Tool("tiffinfo")
+  /// libtiff's listing of fields (Debian: libtiff-tools).
+  public static let tiffdump = Tool("tiffdump")
+  /// OpenSlide's listing of properties (Debian: openslide-tools).
+  public static let openslideProperties = Tool("openslide-show-properties")
+
   /// What a failed run left.
   public struct Failure: Error {
     /// The command and what it printed.

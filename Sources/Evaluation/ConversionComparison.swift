@@ -1,0 +1,177 @@
+public import Rasters
+import Synchronization
+public import Tensors
+
+/// Compares a generated slide with the real one, pixel by pixel on aligned truth.
+///
+/// Both are read tile by tile; memory does not grow with the slides. The result does not depend on the
+/// number of threads.
+public struct ConversionComparison: Sendable {
+  private let real: any PixelSource
+  private let generated: any PixelSource
+  private let mask: (any PixelSource)?
+  private let pixelSize: PixelSize
+
+  /// The side of the tiles that are read, in pixels; a whole number of blocks.
+  private static let tile = 8 * BlockGrid.side
+
+  /// How far a window of the structural similarity reaches beyond its centre.
+  private static let apron = 5
+
+  /// A block of the real slide is tissue where at least this share of its pixels has a mean of red, green
+  /// and blue below ``tissueLimit``: glass between fibres counts, dust on glass does not.
+  static let tissueShare = 0.1
+
+  /// Pixels at and above this mean are glass, as in the seam score.
+  static let tissueLimit = 225
+
+  /// Plans a comparison.
+  ///
+  /// - Parameters:
+  ///   - real: The real stain.
+  ///   - generated: The generated stain in the frame of `real`.
+  ///   - pixelSize: Microns a pixel of both.
+  ///   - mask: What is compared: every pixel that is not black, in the frame of `real`. Where none is
+  ///     given, the blocks of 64 × 64 pixels in which the real slide shows tissue.
+  /// - Throws: ``EvaluationError/sizeMismatch(real:generated:)``.
+  public init(
+    real: any PixelSource, generated: any PixelSource, pixelSize: PixelSize,
+    mask: (any PixelSource)? = nil
+  ) throws(EvaluationError) {
+    for other in [generated, mask].compactMap(\.self)
+    where other.width != real.width || other.height != real.height {
+      throw .sizeMismatch(
+        real: PixelRegion(x: 0, y: 0, width: real.width, height: real.height),
+        generated: PixelRegion(x: 0, y: 0, width: other.width, height: other.height))
+    }
+    self.real = real
+    self.generated = generated
+    self.pixelSize = pixelSize
+    self.mask = mask
+  }
+
+  /// How many tiles are read, the total of the progress.
+  public var tileCount: Int { columnCount * rowCount }
+
+  private var columnCount: Int { (real.width + Self.tile - 1) / Self.tile }
+  private var rowCount: Int { (real.height + Self.tile - 1) / Self.tile }
+
+  /// Reads both and compares them.
+  ///
+  /// - Parameters:
+  ///   - parallelism: How many threads read and compute; the result is the same for any.
+  ///   - progress: Told the number of tiles after each row of tiles; may throw to stop.
+  /// - Returns: The figures over the tissue.
+  /// - Throws: ``EvaluationError/nothingToCompare``, what the sources throw, what `progress` throws.
+  public func measured(
+    parallelism: Parallelism = .serial, progress: (_ tileCount: Int) throws -> Void = { _ in }
+  ) throws -> ConversionQuality {
+    var grid = BlockGrid(width: real.width, height: real.height)
+    for row in 0..<rowCount {
+      let results = Mutex(
+        [Result<[Int: BlockSums], any Error>?](repeating: nil, count: columnCount))
+      let blockColumns = grid.columnCount
+      parallelism.forEach(count: columnCount) { column in
+        let result = Result { try tileSums(column: column, row: row, blockColumns: blockColumns) }
+        results.withLock { $0[column] = result }
+      }
+      for result in results.withLock({ $0 }) {
+        for (block, sums) in try result?.get() ?? [:] { grid.blocks[block] = sums }
+      }
+      try progress(columnCount)
+    }
+    guard grid.total.squaredError.count > 0 else { throw EvaluationError.nothingToCompare }
+    return ConversionQuality(grid, pixelSizeMicrons: pixelSize.mean)
+  }
+
+  /// The sums of one tile's blocks, by their index in the grid.
+  private func tileSums(
+    column: Int, row: Int, blockColumns: Int
+  ) throws -> [Int: BlockSums] {
+    let bounds = PixelRegion(x: 0, y: 0, width: real.width, height: real.height)
+    let tile = PixelRegion(
+      x: column * Self.tile, y: row * Self.tile, width: Self.tile, height: Self.tile
+    ).intersection(bounds)
+    let region = tile.expanded(by: Self.apron).intersection(bounds)
+    let truth = try real.read(region)
+    let flags = try self.flags(tile, truth: truth, at: region)
+    guard flags.contains(true) else { return [:] }
+    let picture = try generated.read(region)
+    let map = ImageQuality.structuralSimilarityMap(truth, picture)
+    var result: [Int: BlockSums] = [:]
+    for y in stride(from: 0, to: tile.height, by: BlockGrid.side) {
+      for x in stride(from: 0, to: tile.width, by: BlockGrid.side) {
+        let block = PixelRegion(
+          x: tile.x + x, y: tile.y + y, width: BlockGrid.side, height: BlockGrid.side
+        ).intersection(tile)
+        let index = block.y / BlockGrid.side * blockColumns + block.x / BlockGrid.side
+        result[index] = sums(
+          block, flags: flags, tile: tile, truth: truth, picture: picture, region: region, map: map)
+      }
+    }
+    return result
+  }
+
+  private func sums(
+    _ block: PixelRegion, flags: [Bool], tile: PixelRegion, truth: RGBImage, picture: RGBImage,
+    region: PixelRegion, map: Plane
+  ) -> BlockSums {
+    var sums = BlockSums()
+    let local = block.translated(x: -region.x, y: -region.y)
+    let blockFlags = (block.y..<block.maxY).flatMap { y in
+      (block.x..<block.maxX).map { flags[(y - tile.y) * tile.width + $0 - tile.x] }
+    }
+    guard blockFlags.contains(true) else { return sums }
+    sums.squaredError = ImageQuality.squaredError(
+      truth.cropped(to: local), picture.cropped(to: local), mask: blockFlags)
+    for y in 0..<block.height {
+      for x in 0..<block.width where blockFlags[y * block.width + x] {
+        // Window centre (x, y) of the region stands at (x − 5, y − 5) of the map, where one fits.
+        let mapX = local.x + x - Self.apron
+        let mapY = local.y + y - Self.apron
+        guard mapX >= 0, mapY >= 0, mapX < map.width, mapY < map.height else { continue }
+        sums.similarity += Double(map[mapX, mapY])
+        sums.windowCount += 1
+      }
+    }
+    return sums
+  }
+
+  /// Which pixels of a tile are compared.
+  private func flags(
+    _ tile: PixelRegion, truth: RGBImage, at region: PixelRegion
+  ) throws -> [Bool] {
+    if let mask {
+      let picture = try mask.read(tile)
+      return (0..<(tile.width * tile.height)).map { pixel in
+        picture.pixels[(pixel * 3)..<(pixel * 3 + 3)].contains { $0 > 0 }
+      }
+    }
+    let picture = truth.cropped(to: tile.translated(x: -region.x, y: -region.y))
+    var flags = [Bool](repeating: false, count: tile.width * tile.height)
+    for y in stride(from: 0, to: tile.height, by: BlockGrid.side) {
+      for x in stride(from: 0, to: tile.width, by: BlockGrid.side) {
+        let block = PixelRegion(x: x, y: y, width: BlockGrid.side, height: BlockGrid.side)
+          .intersection(picture.bounds)
+        guard Self.isTissue(picture, block) else { continue }
+        for row in block.y..<block.maxY {
+          for column in block.x..<block.maxX { flags[row * tile.width + column] = true }
+        }
+      }
+    }
+    return flags
+  }
+
+  private static func isTissue(_ image: RGBImage, _ block: PixelRegion) -> Bool {
+    var count = 0
+    for y in block.y..<block.maxY {
+      for x in block.x..<block.maxX {
+        let start = (y * image.width + x) * 3
+        let sum =
+          Int(image.pixels[start]) + Int(image.pixels[start + 1]) + Int(image.pixels[start + 2])
+        if sum < 3 * tissueLimit { count += 1 }
+      }
+    }
+    return Double(count) >= tissueShare * Double(block.width * block.height)
+  }
+}

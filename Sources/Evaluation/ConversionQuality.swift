@@ -1,0 +1,62 @@
+import Rasters
+
+/// How near a generated slide is to the real one that shows the same pixels.
+public struct ConversionQuality: Hashable, Codable, Sendable {
+  /// Peak signal to noise over the tissue, in dB; nothing where the two are equal.
+  public var peakSignalToNoise: Double?
+  /// The middle 95 % of the same over resampled squares.
+  public var peakSignalToNoiseInterval: [Double]?
+  /// Mean structural similarity over the tissue, at most 1; nothing where no window fits.
+  public var structuralSimilarity: Double?
+  /// The middle 95 % of the same over resampled squares.
+  public var structuralSimilarityInterval: [Double]?
+  /// How many pixels were compared.
+  public var pixelCount: Int
+  /// How many 11 × 11 windows were compared.
+  public var windowCount: Int
+  /// How many squares of tissue the intervals were drawn from.
+  public var squareCount: Int
+  /// The side of these squares, in microns.
+  public var squareMicrons: Double
+  /// Whether every compared pixel is the same in both.
+  public var isIdentical: Bool
+
+  private enum CodingKeys: String, CodingKey {
+    case peakSignalToNoise = "psnr_db"
+    case peakSignalToNoiseInterval = "psnr_interval_db"
+    case structuralSimilarity = "ssim"
+    case structuralSimilarityInterval = "ssim_interval"
+    case pixelCount = "tissue_pixels"
+    case windowCount = "ssim_windows"
+    case squareCount = "squares"
+    case squareMicrons = "square_um"
+    case isIdentical = "identical"
+  }
+}
+
+extension ConversionQuality {
+  /// The side of the squares that are resampled, in microns; smaller where needed for `wantedSquares`.
+  static let largestSquareMicrons = 1000.0
+  static let wantedSquares = 10
+
+  init(_ grid: BlockGrid, pixelSizeMicrons: Double) {
+    var side = max(
+      1,
+      Int((Self.largestSquareMicrons / pixelSizeMicrons / Double(BlockGrid.side)).rounded()))
+    var squares = grid.squares(blocksPerSide: side)
+    while squares.count < Self.wantedSquares, side > 1 {
+      side /= 2
+      squares = grid.squares(blocksPerSide: side)
+    }
+    let total = grid.total
+    isIdentical = total.squaredError.sum == 0
+    peakSignalToNoise = isIdentical ? nil : total.squaredError.peakSignalToNoise
+    peakSignalToNoiseInterval = Bootstrap.interval(squares) { $0.squaredError.peakSignalToNoise }
+    structuralSimilarity = total.windowCount > 0 ? total.meanSimilarity : nil
+    structuralSimilarityInterval = Bootstrap.interval(squares) { $0.meanSimilarity }
+    pixelCount = total.squaredError.count / 3
+    windowCount = total.windowCount
+    squareCount = squares.count
+    squareMicrons = Double(side * BlockGrid.side) * pixelSizeMicrons
+  }
+}

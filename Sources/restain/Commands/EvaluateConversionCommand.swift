@@ -1,0 +1,104 @@
+import CommandLineKit
+import Evaluation
+import Rasters
+import Reporting
+import Slides
+import Stitching
+import Tensors
+
+/// `restain evaluate conversion`: how near a generated slide is to the real one.
+enum EvaluateConversionCommand: Command {
+  static let real = Option<String>.required("real", .path("HE.tif"), "the real stain")
+  static let generated = Option<String>.required(
+    "generated", .path("OUT.tif"), "the generated stain")
+  static let transform = Option<String?>.optional(
+    "transform", .path("T"), "transform file, where the generated slide has its own frame")
+  static let mask = Option<String?>.optional(
+    "mask", .path("MASK"), "compare where this picture of the real slide is not black")
+  static let input = Option<String?>.optional(
+    "input", .path("IHC.tif"), "what was converted, to be compared in the same way")
+  static let baseline = Option<String?>.optional(
+    "baseline", .directory("DATASET"),
+    "compare the best colour map of this data set's training tiles too; needs --input")
+  static let overlap = Option<Int>.value(
+    "overlap", .integer("PX", in: 0...128), default: "\(TilePlan.standardOverlap)",
+    "overlap of the tiles that the generated slide was made of, for the seam score")
+  static let realPixelSize = Option<Double?>.optional(
+    "real-pixel-size", .pixelSize, "pixel size of the real slide; wins over what its file says")
+  static let generatedPixelSize = Option<Double?>.optional(
+    "generated-pixel-size", .pixelSize,
+    "pixel size of the generated slide; wins over what its file says")
+  static let inputPixelSize = Option<Double?>.optional(
+    "input-pixel-size", .pixelSize, "pixel size of the input; wins over what its file says")
+
+  static let description = CommandDescription(
+    "evaluate conversion", "compare a generated stain with the real one",
+    discussion: """
+      Without --transform both slides show the same section and must have equal size and pixel size; \
+      with it the generated slide is warped into the frame of the real one. PSNR and SSIM are taken \
+      over the tissue, with the middle 95 % over resampled squares of at most 1 mm.
+      """,
+    options: [
+      real.entry, generated.entry, transform.entry, mask.entry, input.entry, baseline.entry,
+      overlap.entry, realPixelSize.entry, generatedPixelSize.entry, inputPixelSize.entry,
+      SharedOptions.json.entry,
+    ],
+    examples: [
+      "evaluate conversion --real truth_HE.tif --generated A12.virtual-HE.tif",
+      "evaluate conversion --real HE.svs --generated A12.virtual-HE.tif --transform A12.transform.json",
+    ])
+
+  static func run(_ context: CommandContext) throws -> ExitStatus {
+    if context[baseline] != nil, context[input] == nil {
+      throw UsageError.conflict(
+        subject: "--baseline", problem: "it maps the colours of the input, and none is given",
+        advice: "pass --input too")
+    }
+    let frame = try ComparisonFrame(context)
+    var result = ConversionResult(frame: frame)
+    result.quality = try measure(frame.generatedInFrame(), named: "generated", frame, context)
+    if let path = context[input] {
+      let slide = try SlideInputs.open(path, pixelSize: inputPixelSize, context)
+      let source = try slide.source(
+        pixelSize: frame.generatedPixelSize.mean, option: "--input-pixel-size")
+      result.input = try measure(
+        frame.inFrame(source, pixelSize: source.pixelSize), named: "input", frame, context)
+      if let dataset = context[baseline] {
+        let map = try ColorBaseline.map(fittedTo: dataset)
+        let mapped = ColorMappedSource(source, map: map)
+        result.baseline = try measure(
+          frame.inFrame(mapped, pixelSize: source.pixelSize), named: "baseline", frame, context)
+      }
+    }
+    result.seams = try seams(frame.generated, context)
+    if context.isJSON {
+      try context.emit(json: result)
+    } else {
+      for line in result.table { context.print(line) }
+    }
+    return .success
+  }
+
+  private static func measure(
+    _ source: any PixelSource, named name: String, _ frame: ComparisonFrame,
+    _ context: CommandContext
+  ) throws -> ConversionQuality {
+    let comparison = try ConversionComparison(
+      real: frame.real, generated: source, pixelSize: frame.real.pixelSize, mask: frame.mask)
+    context.progress.begin("compare \(name)", total: Double(comparison.tileCount), unit: "tiles")
+    let quality = try comparison.measured(
+      parallelism: Parallelism(threadCount: context.threadCount)
+    ) { tileCount in
+      try context.checkCancellation()
+      context.progress.advance(by: Double(tileCount))
+    }
+    context.progress.finish()
+    return quality
+  }
+
+  private static func seams(_ slide: Slide, _ context: CommandContext) throws -> SeamScore {
+    let plan = TilePlan(
+      width: slide.width, height: slide.height, overlap: context[overlap])
+    return try SeamScore.measured(on: slide.level0Source, plan: plan)
+  }
+}

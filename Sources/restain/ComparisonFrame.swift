@@ -1,0 +1,85 @@
+import CommandLineKit
+import Evaluation
+import Foundation
+import Pictures
+import Rasters
+import Registration
+import Slides
+
+/// The frame in which slides are compared: that of the real slide, at the coarser of both pixel sizes.
+struct ComparisonFrame {
+  /// The real slide at the pixel size of the comparison.
+  let real: SlideSource
+  /// The generated slide in its own frame.
+  let generated: Slide
+  /// Microns a level-0 pixel of the generated slide.
+  let generatedPixelSize: PixelSize
+  /// What is compared, in pixels of `real`; nothing where the tissue decides.
+  let mask: (any PixelSource)?
+  private let transform: SectionTransform?
+
+  /// Two pixel sizes this near are the same, as in `convert`.
+  private static let equalTolerance = 0.005
+
+  init(_ context: CommandContext) throws {
+    let verb = EvaluateConversionCommand.self
+    let realSlide = try SlideInputs.open(
+      context[verb.real], pixelSize: verb.realPixelSize, context)
+    generated = try SlideInputs.open(
+      context[verb.generated], pixelSize: verb.generatedPixelSize, context)
+    let realSize = try realSlide.requirePixelSize(option: "--real-pixel-size")
+    generatedPixelSize = try generated.requirePixelSize(option: "--generated-pixel-size")
+    if let path = context[verb.transform] {
+      try Files.requireInput(path)
+      let transform = try SectionTransform(
+        data: Data(contentsOf: URL(fileURLWithPath: path)), name: path)
+      try transform.fixed.requireSameExtent(as: Self.frame(realSlide, realSize))
+      try transform.moving.requireSameExtent(as: Self.frame(generated, generatedPixelSize))
+      self.transform = transform
+      real = try realSlide.source(pixelSize: max(realSize.mean, generatedPixelSize.mean))
+    } else {
+      transform = nil
+      guard
+        abs(realSize.x / generatedPixelSize.x - 1) <= Self.equalTolerance,
+        abs(realSize.y / generatedPixelSize.y - 1) <= Self.equalTolerance
+      else {
+        throw EvaluationError.pixelSizeMismatch(real: realSize, generated: generatedPixelSize)
+      }
+      real = try realSlide.source(pixelSize: realSize.mean)
+    }
+    mask = try context[verb.mask].map { [real] in try Self.mask($0, over: real) }
+  }
+
+  /// The generated slide as it lies over the real one.
+  func generatedInFrame() throws -> any PixelSource {
+    guard transform != nil else { return generated.level0Source }
+    let source = try generated.source(pixelSize: real.pixelSize.mean)
+    return inFrame(source, pixelSize: source.pixelSize)
+  }
+
+  /// A raster in the frame of the generated slide as it lies over the real one.
+  func inFrame(_ source: any PixelSource, pixelSize: PixelSize) -> any PixelSource {
+    guard let transform else { return source }
+    return WarpedSource(
+      source, movingPixelSize: pixelSize, transform: transform, pixelSize: real.pixelSize,
+      width: real.width, height: real.height)
+  }
+
+  private static func frame(_ slide: Slide, _ pixelSize: PixelSize) -> SectionFrame {
+    SectionFrame(
+      name: slide.path, width: slide.width, height: slide.height, pixelSize: pixelSize)
+  }
+
+  /// A mask of any size that shows the whole real slide.
+  private static func mask(_ path: String, over real: SlideSource) throws -> any PixelSource {
+    let source: any PixelSource =
+      path.lowercased().hasSuffix(".png")
+      ? try PictureFile.readPNG(path: path) : try Slide(path: path).level0Source
+    guard source.width != real.width || source.height != real.height else { return source }
+    return ResampledSource(
+      source,
+      ratio: (
+        Double(source.width) / Double(real.width), Double(source.height) / Double(real.height)
+      ), width: real.width, height: real.height)
+  }
+}

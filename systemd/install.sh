@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Installs the program, its manual, completions, configuration, models and the systemd unit.
+#
+#   DESTDIR  where the tree is put, for packages and tests; empty for this machine
+#   PREFIX   where the program lies; /usr by default, since the unit and its sandbox name /usr/bin
+#
+# A configuration that is there already is kept. Nothing is started: `systemctl enable --now restain`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+prefix=${PREFIX:-/usr}
+root=${DESTDIR:-}
+program=.build/release/restain
+[ -x "$program" ] || { echo "$program: not built; run make build first" >&2; exit 1; }
+
+put() { # mode, source, target
+  install -D -m "$1" "$2" "$root$3"
+  echo "$root$3"
+}
+
+put 755 "$program" "$prefix/bin/restain"
+[ -x .build/release/restain-bench ] && put 755 .build/release/restain-bench "$prefix/bin/restain-bench"
+
+made=$(mktemp -d)
+trap 'rm -rf "$made"' EXIT
+"$program" manual >"$made/restain.1"
+for shell in bash zsh fish; do "$program" completions "$shell" >"$made/$shell"; done
+put 644 "$made/restain.1" "$prefix/share/man/man1/restain.1"
+put 644 "$made/bash" "$prefix/share/bash-completion/completions/restain"
+put 644 "$made/zsh" "$prefix/share/zsh/vendor-completions/_restain"
+put 644 "$made/fish" "$prefix/share/fish/vendor_completions.d/restain.fish"
+
+# The unit and its neighbours; their paths are those of the prefix.
+sed "s|/usr/bin/restain|$prefix/bin/restain|g; s|/usr/share/|$prefix/share/|g" systemd/restain.service >"$made/restain.service"
+put 644 "$made/restain.service" /usr/lib/systemd/system/restain.service
+put 644 systemd/restain.sysusers /usr/lib/sysusers.d/restain.conf
+put 644 systemd/restain.tmpfiles /usr/lib/tmpfiles.d/restain.conf
+
+keep() { # source, target
+  if [ -e "$root$2" ]; then echo "$root$2 kept"; else put 644 "$1" "$2"; fi
+}
+keep watch-config/restain.json5 /etc/restain/restain.json5
+keep systemd/10-folders.json5 /etc/restain/restain.json5.d/10-folders.json5
+for preset in watch-config/presets/*.json5; do
+  put 644 "$preset" "$prefix/share/restain/presets/$(basename "$preset")"
+done
+for model in watch-config/models/*.safetensors; do
+  if [ -e "$model" ]; then put 644 "$model" "/etc/restain/models/$(basename "$model")"; fi
+done
+
+if [ -z "$root" ] && [ -d /run/systemd/system ]; then
+  systemd-sysusers restain.conf
+  systemd-tmpfiles --create restain.conf
+  systemctl daemon-reload
+  echo "installed; put slides into /srv/slides/in after: systemctl enable --now restain"
+fi
