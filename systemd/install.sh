@@ -2,6 +2,7 @@
 # Installs the program, its manual, completions, configuration, models and the systemd unit.
 #
 #   DESTDIR  where the tree is put, for packages and tests; empty for this machine
+#   BUILD    where the built programs lie; .build/release by default
 #   PREFIX   where the program lies; /usr by default, since the unit and its sandbox name /usr/bin
 #
 # A configuration that is there already is kept. Nothing is started: `systemctl enable --now restain`.
@@ -10,7 +11,8 @@ cd "$(dirname "$0")/.."
 
 prefix=${PREFIX:-/usr}
 root=${DESTDIR:-}
-program=.build/release/restain
+build=${BUILD:-.build/release}
+program=$build/restain
 [ -x "$program" ] || { echo "$program: not built; run make build first" >&2; exit 1; }
 
 put() { # mode, source, target
@@ -19,7 +21,7 @@ put() { # mode, source, target
 }
 
 put 755 "$program" "$prefix/bin/restain"
-[ -x .build/release/restain-bench ] && put 755 .build/release/restain-bench "$prefix/bin/restain-bench"
+if [ -x "$build/restain-bench" ]; then put 755 "$build/restain-bench" "$prefix/bin/restain-bench"; fi
 
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT

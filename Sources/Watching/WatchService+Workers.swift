@@ -2,6 +2,25 @@ import Foundation
 import Reporting
 import Settings
 
+/// A worker's status line as the service passes it on.
+private struct JobStatus: Encodable {
+  let id: String
+  let caseName: String?
+  let status: StatusEvent
+
+  private enum CodingKeys: String, CodingKey {
+    case id
+    case caseName = "case"
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try status.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(id, forKey: .id)
+    try container.encodeIfPresent(caseName, forKey: .caseName)
+  }
+}
+
 /// From a queued job to its end.
 extension WatchService {
   /// Seconds that a failed job's log may fill in its report, in lines.
@@ -70,8 +89,15 @@ extension WatchService {
     guard var run = running[id], var record = records[id] else { return }
     switch report {
     case .status(let status):
+      if run.status?.stage != status.stage {
+        log(
+          .information, "job goes on",
+          ["job": id, "case": record.caseName ?? "", "stage": status.stage])
+      }
       run.status = status
       running[id] = run
+      surroundings.events?.write(
+        "status", JobStatus(id: id, caseName: record.caseName, status: status))
     case .warning(let text):
       log(.warning, text, ["job": id, "case": record.caseName ?? ""])
       surroundings.events?.warning("\(record.caseName ?? id): \(text)")

@@ -4,16 +4,19 @@ import Slides
 import Tensors
 
 extension CommandContext {
-  /// The threads and kernels of `--threads` and `--kernels`.
+  /// The threads and kernels of `--threads` and `--kernels`, with the matrix library made ready.
   ///
-  /// - Throws: `UsageError.conflict` where this CPU does not run the kernels asked for.
-  func computeContext() throws(UsageError) -> ComputeContext {
+  /// - Throws: `UsageError.conflict` where this CPU does not run the kernels asked for; `TensorError`
+  ///   where the matrix library computes wrongly on this CPU.
+  func computeContext() throws -> ComputeContext {
     let family = KernelFamily(rawValue: self[GlobalOptions.kernels].rawValue) ?? .best
     guard family.isSupported else {
-      throw .conflict(
+      throw UsageError.conflict(
         subject: "--kernels", problem: "this CPU does not run \(family.rawValue)",
         advice: "pass --kernels auto")
     }
+    let matrices = try BLASLibrary.prepare()
+    detail("kernels: \(family.rawValue), OpenBLAS \(matrices.coreName)")
     return ComputeContext(parallelism: Parallelism(threadCount: threadCount), kernels: family)
   }
 

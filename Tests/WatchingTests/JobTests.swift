@@ -101,6 +101,18 @@ struct JobTests {
     #expect(lab.text("\(lab.outbox)/failed/A/reason.txt")?.contains("interrupted 3 times") == true)
   }
 
+  @Test("each stage of a worker is told once")
+  func stages() throws {
+    let lab = try started()
+    for (stage, done) in [("register", 1.0), ("stain", 1), ("stain", 2)] {
+      let state = ProgressState(
+        stage: stage, done: done, total: 4, unit: "tiles", secondsElapsed: 1)
+      lab.executor.all[0].report(.status(StatusEvent(state, peakBytes: nil)))
+    }
+    lab.settle()
+    #expect(lab.logged.components(separatedBy: "job goes on").count == 3)
+  }
+
   @Test("a stop in good order interrupts the job without counting the attempt")
   func stop() throws {
     let lab = try started()

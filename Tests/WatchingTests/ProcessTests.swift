@@ -55,9 +55,8 @@ struct LocalExecutorTests {
       exit 3
       """)
     let reports = Reports()
-    let worker = LocalExecutor(program: script.path).start(
+    _ = LocalExecutor(program: script.path).start(
       script.task(["two words"]), report: reports.take)
-    #expect(worker.identity != nil)
     let status = ProgressState(
       stage: "stain", done: 1, total: 4, unit: "tiles", secondsElapsed: 2)
     let end = reports.waitForEnd()
