@@ -10,6 +10,7 @@ enum CommandTable {
     ModelInfoCommand.self,
     ConvertCommand.self,
     EvaluateConversionCommand.self,
+    PyramidCommand.self,
     WatchCommand.self,
     JobsCommand.self,
     CheckConfigCommand.self,

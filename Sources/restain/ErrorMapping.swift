@@ -3,6 +3,7 @@ import Evaluation
 import Foundation
 import Networks
 import Phantoms
+import Pictures
 import Pyramids
 import Reporting
 import Settings
@@ -28,6 +29,13 @@ enum ErrorMapping {
       case .missing: .missingInput
       case .implausiblePixelSize: .usage
       case .unreadable, .unsupported, .corrupt, .missingPixelSize: .unusableInput
+      }
+    case let error as PictureError:
+      switch error {
+      case .missing: .missingInput
+      case .unreadable, .notAPicture, .corrupt, .unsupported: .unusableInput
+      case .unencodable: .failure
+      case .unwritable: .outputBlocked
       }
     case let error as UnwritableFile: error.isDiskFull ? .temporary : .outputBlocked
     case is NetworkError: .unusableInput
