@@ -23,10 +23,13 @@ struct BlockTest {
     var clearShare: Double { blockCount > 0 ? Double(clearCount) / Double(blockCount) : 0 }
   }
 
+  /// Tests every block of a lattice.
+  ///
   /// - Parameters:
   ///   - fixed: The fixed section at the working pixel size.
   ///   - warped: The moving density in the fixed grid.
   ///   - inside: 1 where the moving section is known.
+  /// - Returns: The residuals and how many blocks have one.
   func outcome(fixed: SectionLevel, warped: Plane, inside: Plane) -> Outcome {
     let pixelSize = fixed.pixelSize
     // Rows of a block are read eight pixels at a time.

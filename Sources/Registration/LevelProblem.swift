@@ -56,8 +56,10 @@ final class LevelProblem {
       rows: rows)
   }
 
-  /// The mean dissimilarity over the fixed tissue for the places filled in; tissue that falls outside the
-  /// moving section counts as wholly unlike. Afterwards the places hold the derivative.
+  /// The mean dissimilarity over the fixed tissue for the places filled in.
+  ///
+  /// Tissue that falls outside the moving section counts as wholly unlike. Afterwards the places hold the
+  /// derivative.
   ///
   /// - Returns: The mean, and the share of the tissue that lies inside the moving section.
   func evaluate() -> (value: Double, overlap: Double) {

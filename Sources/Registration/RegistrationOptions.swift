@@ -2,6 +2,8 @@
 public struct RegistrationOptions: Sendable, Hashable {
   /// The pixel size that both sections are read at unless a finer registration is asked for, in microns.
   public static let workingPixelSize = 4.0
+  /// The pixel size of a finer registration, in microns.
+  public static let finePixelSize = 2.0
 
   /// Threads for the loops over pixels; the result does not depend on it.
   public var threadCount: Int

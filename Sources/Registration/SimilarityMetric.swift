@@ -9,6 +9,8 @@ protocol SimilarityMetric: Sendable {
   ///   - warped: The moving picture in the fixed grid.
   ///   - weights: One weight a pixel; 0 where nothing is known.
   ///   - derivative: Filled with the sum's derivative by each pixel of `warped`.
+  ///   - rows: The threads.
+  /// - Returns: The sum.
   func evaluate(
     warped: FloatBuffer, weights: FloatBuffer, derivative: FloatBuffer, rows: RowLoop
   ) -> Double

@@ -8,11 +8,14 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   case outputExists(path: String)
   /// The output's folder cannot be made or written.
   case unwritable(path: String, reason: String)
+  /// A transform that did not pass its gates.
+  case needsReview(path: String, reasons: [String])
 
   var exitStatus: ExitStatus {
     switch self {
     case .missingInput: .missingInput
     case .outputExists, .unwritable: .outputBlocked
+    case .needsReview: .unusableInput
     }
   }
 
@@ -22,6 +25,8 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .outputExists(let path): "\(path): exists already; pass --force to replace it"
     case .unwritable(let path, let reason):
       "\(path): cannot be written (\(reason)); choose another output"
+    case .needsReview(let path, let reasons):
+      "\(path): needs review (\(reasons.joined(separator: ", "))); look at its overlay, then pass --force"
     }
   }
 }

@@ -5,6 +5,7 @@ import Networks
 import Phantoms
 import Pictures
 import Pyramids
+import Registration
 import Reporting
 import Settings
 import Slides
@@ -45,6 +46,7 @@ enum ErrorMapping {
       case .diskFull, .busy: .temporary
       case .encodingFailed, .verificationFailed: .failure
       }
+    case is RegistrationError: .unusableInput
     case let error as StainingError:
       switch error {
       case .missing: .missingInput

@@ -1,0 +1,96 @@
+import Foundation
+import Pictures
+public import Rasters
+public import Registration
+public import Reporting
+public import Slides
+
+/// A pair of slides registered, with everything that is written about it.
+public struct PairRegistration: Sendable {
+  /// The map and the report; `seconds` and `peakMebibytes` are filled in.
+  public let result: RegistrationResult
+  /// Before | rigid | chosen, in two colours and as a checkerboard.
+  public let overlay: RGBImage
+
+  /// Reads two slides at the working pixel size and registers them.
+  ///
+  /// - Parameters:
+  ///   - fixed: The reference slide.
+  ///   - moving: The slide that is warped.
+  ///   - options: How.
+  ///   - pixelSize: The working pixel size in microns.
+  ///   - time: The clock that `seconds` is read from.
+  ///   - beforeEachBlock: Called while slides are read; throws to stop.
+  /// - Throws: `SlideError` for a slide without pixel size or that cannot be read, or what
+  ///   `beforeEachBlock` throws.
+  public init(
+    fixed: Slide, moving: Slide, options: RegistrationOptions,
+    pixelSize: Double = RegistrationOptions.workingPixelSize, time: any TimeSource,
+    beforeEachBlock: @Sendable () throws -> Void = {}
+  ) throws {
+    let start = time.seconds
+    let fixedImage = try Self.image(
+      fixed, option: "--fixed-pixel-size", pixelSize: pixelSize, threadCount: options.threadCount,
+      beforeEachBlock)
+    let movingImage = try Self.image(
+      moving, option: "--moving-pixel-size", pixelSize: pixelSize, threadCount: options.threadCount,
+      beforeEachBlock)
+    var result = SectionRegistration.register(
+      fixed: fixedImage, moving: movingImage, options: options)
+    overlay = RegistrationOverlay.picture(fixed: fixedImage, moving: movingImage, result: result)
+    result.report.seconds = time.seconds - start
+    result.report.peakMebibytes = Double(ProcessMemory.peakBytes() ?? 0) / 1_048_576
+    self.result = result
+  }
+
+  /// The frame of a slide, named by its file.
+  ///
+  /// - Parameters:
+  ///   - slide: The slide.
+  ///   - option: The option that a message names where the slide has no pixel size.
+  /// - Returns: Level-0 size and pixel size.
+  /// - Throws: `SlideError.missingPixelSize`.
+  public static func frame(of slide: Slide, option: String) throws(SlideError) -> SectionFrame {
+    SectionFrame(
+      name: URL(fileURLWithPath: slide.path).lastPathComponent, width: slide.width,
+      height: slide.height, pixelSize: try slide.requirePixelSize(option: option))
+  }
+
+  /// The paths of what ``write(to:stem:)`` writes.
+  public static func paths(in folder: String, stem: String) -> [String] {
+    [FileNames.transform(section: stem), FileNames.overlay(section: stem), "\(stem).register.json"]
+      .map { URL(fileURLWithPath: folder).appendingPathComponent($0).path }
+  }
+
+  /// Writes `<stem>.transform.json`, `<stem>.overlay.jpg` and `<stem>.register.json`.
+  ///
+  /// - Parameters:
+  ///   - folder: Where to; it exists.
+  ///   - stem: The moving slide's name without its ending.
+  /// - Throws: `UnwritableFile` or `PictureError`.
+  public func write(to folder: String, stem: String) throws {
+    let paths = Self.paths(in: folder, stem: stem)
+    try DurableFile.write(try result.transform.data(), to: paths[0])
+    try PictureFile.writeJPEG(overlay, path: paths[1], quality: 88)
+    try DurableFile.write(try JSONText.document(result.report), to: paths[2])
+  }
+
+  private static func image(
+    _ slide: Slide, option: String, pixelSize: Double, threadCount: Int,
+    _ beforeEachBlock: @Sendable () throws -> Void
+  ) throws -> SectionImage {
+    let frame = try frame(of: slide, option: option)
+    // The coarsest level that is not coarser than the working pixel size, else the finest.
+    let index =
+      slide.levels.indices.last {
+        slide.levels[$0].downsample * frame.pixelSize.mean <= pixelSize * 1.005
+      } ?? 0
+    let level = slide.levels[index]
+    return try SectionImage(
+      reading: LevelSource(slide: slide, level: index),
+      sourcePixelSize: PixelSize(
+        x: frame.pixelSize.x * level.downsampleX, y: frame.pixelSize.y * level.downsampleY),
+      frame: frame, pixelSize: pixelSize, threadCount: threadCount,
+      beforeEachBlock: beforeEachBlock)
+  }
+}

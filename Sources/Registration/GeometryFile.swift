@@ -1,0 +1,97 @@
+public import Foundation
+public import Rasters
+
+/// A GeoJSON file of annotations, such as QuPath writes: every geometry can be moved, the rest is kept.
+public struct GeometryFile {
+  private var root: Any
+
+  /// Reads a file.
+  ///
+  /// - Parameters:
+  ///   - data: The file's bytes.
+  ///   - name: What messages call the file.
+  /// - Throws: ``RegistrationError/malformedGeometry(name:reason:)``.
+  public init(data: Data, name: String) throws(RegistrationError) {
+    do {
+      root = try JSONSerialization.jsonObject(with: data)
+    } catch {
+      throw .malformedGeometry(name: name, reason: "no JSON")
+    }
+    guard Self.isValid(root) else {
+      throw .malformedGeometry(name: name, reason: "no features with coordinates")
+    }
+  }
+
+  /// Moves every coordinate, in level-0 pixels; third coordinates and properties stay, bounding boxes go.
+  public func mapped(_ map: (Level0Point) -> Level0Point) -> GeometryFile {
+    var result = self
+    result.root = Self.moved(root, map)
+    return result
+  }
+
+  /// The file's bytes, keys sorted.
+  public func data() throws -> Data {
+    try JSONSerialization.data(
+      withJSONObject: root, options: [.sortedKeys, .withoutEscapingSlashes])
+  }
+
+  /// QuPath puts a cell's nucleus beside its outline.
+  private static let nested = ["features", "geometry", "geometries", "nucleusGeometry"]
+
+  private static func moved(_ value: Any, _ map: (Level0Point) -> Level0Point) -> Any {
+    if let list = value as? [Any] { return list.map { moved($0, map) } }
+    guard var object = value as? [String: Any] else { return value }
+    if let coordinates = object["coordinates"] {
+      object["coordinates"] = movedCoordinates(coordinates, map)
+      object["bbox"] = nil
+    }
+    for key in nested {
+      if let inner = object[key] {
+        object[key] = moved(inner, map)
+        object["bbox"] = nil
+      }
+    }
+    return object
+  }
+
+  private static func movedCoordinates(_ value: Any, _ map: (Level0Point) -> Level0Point) -> Any {
+    guard let list = value as? [Any] else { return value }
+    guard list.count >= 2, let x = list[0] as? NSNumber, let y = list[1] as? NSNumber else {
+      return list.map { movedCoordinates($0, map) }
+    }
+    let point = map(Level0Point(x: x.doubleValue, y: y.doubleValue))
+    // A ten-thousandth of a pixel is below every transform's own accuracy.
+    return [(point.x * 1e4).rounded() / 1e4, (point.y * 1e4).rounded() / 1e4] + list.dropFirst(2)
+  }
+
+  private static func isValid(_ value: Any) -> Bool {
+    if let list = value as? [Any] { return list.allSatisfy(isValid) }
+    guard let object = value as? [String: Any], let type = object["type"] as? String else {
+      return false
+    }
+    switch type {
+    case "FeatureCollection": return (object["features"] as? [Any])?.allSatisfy(isValid) ?? false
+    case "Feature":
+      guard let geometry = object["geometry"] else { return false }
+      return geometry is NSNull || isValid(geometry)
+    case "GeometryCollection":
+      return (object["geometries"] as? [Any])?.allSatisfy(isValid) ?? false
+    case "Point": return depth(object["coordinates"]) == 1
+    case "MultiPoint", "LineString": return depth(object["coordinates"]) == 2
+    case "Polygon", "MultiLineString": return depth(object["coordinates"]) == 3
+    case "MultiPolygon": return depth(object["coordinates"]) == 4
+    default: return false
+    }
+  }
+
+  /// How deep positions are nested; nothing where lists are mixed or empty at the bottom.
+  private static func depth(_ value: Any?) -> Int? {
+    guard let list = value as? [Any], let first = list.first else { return nil }
+    if first is NSNumber {
+      return list.count >= 2 && list.allSatisfy { $0 is NSNumber } ? 1 : nil
+    }
+    let depths = Set(list.map { depth($0) })
+    guard depths.count == 1, let inner = depths.first, let inner else { return nil }
+    return inner + 1
+  }
+}

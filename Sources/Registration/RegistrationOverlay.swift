@@ -1,0 +1,105 @@
+public import Rasters
+
+/// The picture a person judges a registration by.
+public enum RegistrationOverlay {
+  /// Draws before | rigid | chosen, in two colours above and as a checkerboard below.
+  ///
+  /// In two colours the fixed section is magenta and the moving one green: where both are, it is dark.
+  ///
+  /// - Parameters:
+  ///   - fixed: The fixed section.
+  ///   - moving: The moving section.
+  ///   - result: How they were registered.
+  ///   - panelSize: The long side of one of the six panels, in pixels.
+  /// - Returns: Three panels across and two down with a grey line between.
+  public static func picture(
+    fixed: SectionImage, moving: SectionImage, result: RegistrationResult, panelSize: Int = 640
+  ) -> RGBImage {
+    let longSide = max(fixed.frame.extent.x, fixed.frame.extent.y)
+    let pixelSize = max(fixed.pixelSize, longSide / Double(panelSize))
+    let reference = Overview(fixed, pixelSize: pixelSize)
+    let other = Overview(moving, pixelSize: pixelSize)
+    let from = fixed.frame.centre
+    let to = moving.frame.centre
+    let before = SectionTransform(
+      fixed: fixed.frame, moving: moving.frame,
+      affine: AffineMap(a: 1, b: 0, c: to.x - from.x, d: 0, e: 1, f: to.y - from.y))
+    let still = SectionTransform(fixed: fixed.frame, moving: fixed.frame, affine: .identity)
+    let base = warped(reference, still, pixelSize)
+    let panels = [before, result.rigid, result.transform].map { warped(other, $0, pixelSize) }
+    let (width, height) = (base.width, base.height)
+    var picture = RGBImage(
+      width: 3 * width + 2 * gap, height: 2 * height + gap,
+      filledWith: RGBColor(red: 90, green: 90, blue: 90))
+    for (index, panel) in panels.enumerated() {
+      let x = index * (width + gap)
+      picture.paste(twoColour(base, panel), x: x, y: 0)
+      picture.paste(checkerboard(base, panel), x: x, y: height + gap)
+    }
+    return picture
+  }
+
+  private static let gap = 6
+
+  /// A section about as fine as the panels.
+  private struct Overview {
+    var image: RGBImage
+    var pixelSize: Double
+
+    init(_ section: SectionImage, pixelSize wanted: Double) {
+      image = section.image
+      pixelSize = section.pixelSize
+      while pixelSize * 1.9 <= wanted {
+        image = image.halved()
+        pixelSize *= 2
+      }
+    }
+  }
+
+  private static func warped(
+    _ overview: Overview, _ transform: SectionTransform, _ pixelSize: Double
+  ) -> RGBImage {
+    let source = WarpedSource(
+      overview.image, movingPixelSize: PixelSize(overview.pixelSize), transform: transform,
+      pixelSize: PixelSize(pixelSize))
+    let region = PixelRegion(x: 0, y: 0, width: source.width, height: source.height)
+    // Reading from a picture in memory cannot fail.
+    return (try? source.read(region)) ?? RGBImage(width: source.width, height: source.height)
+  }
+
+  private static func twoColour(_ fixed: RGBImage, _ moving: RGBImage) -> RGBImage {
+    let here = strength(fixed)
+    let there = strength(moving)
+    var result = RGBImage(width: fixed.width, height: fixed.height)
+    for index in here.indices {
+      result.pixels[index * 3] = 255 - there[index]
+      result.pixels[index * 3 + 1] = 255 - here[index]
+      result.pixels[index * 3 + 2] = 255 - there[index]
+    }
+    return result
+  }
+
+  /// How much tissue there is in a pixel, 0…255, stretched so that pale sections show.
+  private static func strength(_ image: RGBImage) -> [UInt8] {
+    let white = WhitePoint(image)
+    let density = OpticalDensity.mean(of: image, white: (white.red, white.green, white.blue))
+    let sorted = density.values.filter { $0 > 0.02 }.sorted()
+    let top = sorted.isEmpty ? 1 : max(0.03, sorted[sorted.count * 95 / 100])
+    return density.values.map { UInt8(min(1, $0 / top) * 225) }
+  }
+
+  private static func checkerboard(_ fixed: RGBImage, _ moving: RGBImage) -> RGBImage {
+    let side = max(16, max(fixed.width, fixed.height) / 10)
+    var result = fixed
+    for top in stride(from: 0, to: fixed.height, by: side) {
+      for left in stride(from: 0, to: fixed.width, by: side)
+      where (top / side + left / side) % 2 == 1 {
+        let region = PixelRegion(
+          x: left, y: top, width: min(side, fixed.width - left),
+          height: min(side, fixed.height - top))
+        result.paste(moving.cropped(to: region), x: left, y: top)
+      }
+    }
+    return result
+  }
+}
