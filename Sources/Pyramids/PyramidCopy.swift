@@ -38,6 +38,20 @@ public enum PyramidCopy {
     return try writer.finish()
   }
 
+  /// The memory that a copy takes, in bytes: the band, the lower levels' bands and the compressed row,
+  /// and what libraries and readers hold beside them.
+  ///
+  /// - Parameters:
+  ///   - width: Columns of the source.
+  ///   - threadCount: Threads that read and compress.
+  /// - Returns: An estimate, a little above what JPEG output takes.
+  public static func predictedMemory(width: Int, threadCount: Int) -> Int {
+    let band = PyramidPlan.tileSide * 3 * width
+    let chunk = PyramidPlan.tileSide * chunkWidth * 3
+    // 64 MiB: the process itself, libtiff, and OpenSlide with its cache of decoded tiles (32 MiB).
+    return band * 5 / 2 + threadCount * 3 * chunk + 64 << 20
+  }
+
   /// Reads a region on several threads, in columns.
   private static func read(
     _ region: PixelRegion, of source: any PixelSource, threadCount: Int

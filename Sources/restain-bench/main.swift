@@ -1,1 +1,4 @@
-print("restain-bench")
+import CommandLineKit
+import Foundation
+
+exit(BenchmarkProgram.run(Array(ProcessInfo.processInfo.arguments.dropFirst())).rawValue)

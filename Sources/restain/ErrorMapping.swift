@@ -3,7 +3,7 @@ import Evaluation
 import Foundation
 import Networks
 import Phantoms
-import Pipeline
+import Pictures
 import Pyramids
 import Registration
 import Reporting
@@ -30,6 +30,13 @@ enum ErrorMapping {
       case .missing: .missingInput
       case .implausiblePixelSize: .usage
       case .unreadable, .unsupported, .corrupt, .missingPixelSize: .unusableInput
+      }
+    case let error as PictureError:
+      switch error {
+      case .missing: .missingInput
+      case .unreadable, .notAPicture, .corrupt, .unsupported: .unusableInput
+      case .unencodable: .failure
+      case .unwritable: .outputBlocked
       }
     case let error as UnwritableFile: error.isDiskFull ? .temporary : .outputBlocked
     case is NetworkError: .unusableInput

@@ -1,3 +1,4 @@
+import CommandLineKit
 import Foundation
 
 /// What every command checks about paths before it starts work.
@@ -11,6 +12,17 @@ enum Files {
   static func requireFree(_ path: String, force: Bool) throws(CommandError) {
     guard force || !FileManager.default.fileExists(atPath: path) else {
       throw .outputExists(path: path)
+    }
+  }
+
+  /// Throws if the output is the input: that is never replaced, not even with `--force`.
+  static func requireOther(_ input: String, _ output: String) throws(UsageError) {
+    let paths = [input, output].map {
+      URL(fileURLWithPath: $0).resolvingSymlinksInPath().standardizedFileURL.path
+    }
+    guard paths[0] != paths[1] else {
+      throw .conflict(
+        subject: "--output", problem: "\(output) is the input", advice: "name another file")
     }
   }
 

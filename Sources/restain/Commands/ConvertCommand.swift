@@ -126,7 +126,7 @@ enum ConvertCommand: Command {
     let target = context[output]
     if !context.isGiven(SharedOptions.dryRun) {
       try Files.requireFree(target, force: context.isForced)
-      try requireOther(path, target)
+      try Files.requireOther(path, target)
     }
     let conversion = try SlideConversion(
       slide: slide, model: try StainModel(path: context[model]), modelPath: context[model],
@@ -172,17 +172,6 @@ enum ConvertCommand: Command {
     options.compression = context[compression]
     options.quality = context[quality]
     return options
-  }
-
-  /// Never over an input, not even with `--force`.
-  private static func requireOther(_ input: String, _ output: String) throws {
-    let paths = [input, output].map {
-      URL(fileURLWithPath: $0).resolvingSymlinksInPath().standardizedFileURL.path
-    }
-    guard paths[0] != paths[1] else {
-      throw UsageError.conflict(
-        subject: "--output", problem: "\(output) is the input", advice: "name another file")
-    }
   }
 
   private static func printPlan(
