@@ -15,6 +15,7 @@ enum CommandTable {
     EvaluateRegistrationCommand.self,
     EvaluateConversionCommand.self,
     PyramidCommand.self,
+    RunCommand.self,
     WatchCommand.self,
     JobsCommand.self,
     ReportCommand.self,

@@ -4,6 +4,7 @@ import Foundation
 import Networks
 import Phantoms
 import Pictures
+import Pipeline
 import Pyramids
 import Registration
 import Reporting
