@@ -7,7 +7,7 @@ enum FailureReport {
 
   /// Writes why a job was given up.
   static func write(_ record: JobRecord, outbox: String, log: String?) throws(WatchError) {
-    let folder = self.folder(record, outbox: outbox)
+    let folder = "\(outbox)/\(folderName)/\(record.caseName ?? record.id)"
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {
@@ -27,15 +27,11 @@ enum FailureReport {
   }
 
   /// Takes the report away, once the job has ended well.
-  static func remove(_ record: JobRecord, outbox: String) {
-    let folder = self.folder(record, outbox: outbox)
+  static func remove(caseName: String, outbox: String) {
+    let folder = "\(outbox)/\(folderName)/\(caseName)"
     unlink("\(folder)/reason.txt")
     // Only an empty folder goes.
     rmdir(folder)
     rmdir("\(outbox)/\(folderName)")
-  }
-
-  private static func folder(_ record: JobRecord, outbox: String) -> String {
-    "\(outbox)/\(folderName)/\(record.caseName ?? record.id)"
   }
 }

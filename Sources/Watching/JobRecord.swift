@@ -160,6 +160,9 @@ public struct JobRecord: Codable, Sendable, Equatable {
       < (second.created, second.slide?.path ?? "", second.id)
   }
 
+  /// Whether the slide was given up before its case was, because it does not open.
+  var wasRejected: Bool { !history.contains { $0.state == .queued } && state == .failed }
+
   /// When the state last changed.
   public var updated: Date { history.last?.time ?? created }
 }

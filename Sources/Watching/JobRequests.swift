@@ -16,6 +16,9 @@ public enum JobRequest: String, Sendable, CaseIterable {
   }
 
   /// Changes a record, unless a worker must be stopped first.
+  ///
+  /// A slide that did not open is not asked
+  /// this: it leaves the journal, so that the inbox offers it anew.
   func apply(to record: inout JobRecord, now: Date) {
     switch self {
     case .retry: record.retryByRequest(now: now)
@@ -51,6 +54,7 @@ extension JobStore {
     }
     do throws(WatchError) {
       try StateLock(folder: folder).whileHeld { () throws(WatchError) in
+        if request == .retry, record.wasRejected { return remove(record.id) }
         var changed = record
         request.apply(to: &changed, now: now)
         try save(changed)

@@ -98,6 +98,8 @@ extension WatchService {
     if record.state == .failed {
       announceEnd(record)
     } else {
+      // It may have been given up before, and opens now.
+      FailureReport.remove(caseName: rejectedName(arrival), outbox: plan.outbox)
       log(
         .information, "slide taken",
         ["job": id, "slide": path, "stain": stain, "kind": record.kind ?? ""])
@@ -116,9 +118,7 @@ extension WatchService {
     for record in records.values where record.state == .waiting {
       guard let slide = record.slide, present[slide.path] != slide.signature else { continue }
       log(.information, "slide gone", ["job": record.id, "slide": slide.path])
-      records[record.id] = nil
-      unsaved.remove(record.id)
-      store.remove(record.id)
+      forget(record.id)
     }
   }
 
@@ -136,8 +136,7 @@ extension WatchService {
       // The fixed section is in the job from now on and does not wait on its own any more.
       for waiting in records.values
       where waiting.state == .waiting && waiting.moving == nil && waiting.fixed == order.fixed {
-        records[waiting.id] = nil
-        store.remove(waiting.id)
+        forget(waiting.id)
       }
       log(
         .information, "job queued",

@@ -140,11 +140,11 @@ extension WatchService {
     switch record.state {
     case .done:
       log(.information, "job finished", fields)
-      FailureReport.remove(record, outbox: plan.outbox)
+      FailureReport.remove(caseName: record.caseName ?? record.id, outbox: plan.outbox)
       surroundings.events?.result(record)
     case .needsReview:
       log(.warning, "job needs review", fields)
-      FailureReport.remove(record, outbox: plan.outbox)
+      FailureReport.remove(caseName: record.caseName ?? record.id, outbox: plan.outbox)
       troubled.insert(record.id)
       surroundings.events?.result(record)
     case .failed:
@@ -200,9 +200,14 @@ extension WatchService {
         askToEnd(id, reason: .cancel)
         continue
       }
-      request.apply(to: &record, now: date)
       troubled.remove(id)
-      save(record)
+      if request == .retry, record.wasRejected {
+        forget(id)
+        inboxChanged()
+      } else {
+        request.apply(to: &record, now: date)
+        save(record)
+      }
       log(.notice, "job asked to \(request.rawValue)", ["job": id, "case": record.caseName ?? ""])
     }
   }
@@ -221,6 +226,13 @@ extension WatchService {
       "\(plan.outbox): \(HumanText.bytes(free)) free, \(HumanText.bytes(needed)) needed; "
         + "free some disk, jobs go on by themselves")
     return false
+  }
+
+  /// Takes a job off the journal.
+  func forget(_ id: String) {
+    records[id] = nil
+    unsaved.remove(id)
+    store.remove(id)
   }
 
   /// Puts a record into the journal; one that cannot be written is tried again with every tick.

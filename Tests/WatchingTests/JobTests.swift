@@ -245,6 +245,30 @@ struct RequestTests {
     #expect(lab.job("A_CK7")?.attempts == 1)
   }
 
+  @Test("a slide that did not open is opened anew when a person asks, service or not")
+  func rejected() throws {
+    let lab = try Laboratory(isOnce: true)
+    try lab.drop("broken_HE.svs")
+    lab.pass(70)
+    for isRunning in [true, false] {
+      let job = try #require(lab.job("broken_HE"))
+      #expect(job.state == .failed)
+      if isRunning {
+        try StateLock(folder: lab.store.folder).whileHeld { () throws(WatchError) in
+          _ = try lab.store.submit(.retry, for: job, now: lab.time.date)
+        }
+      } else {
+        _ = try lab.store.submit(.retry, for: job, now: lab.time.date)
+        try lab.restart()
+      }
+      lab.settle()
+      #expect(lab.job("broken_HE") == nil)
+      lab.pass(70)
+    }
+    #expect(lab.job("broken_HE")?.state == .failed)
+    #expect(lab.executor.tasks.isEmpty)
+  }
+
   @Test("what does not suit a job is refused")
   func refused() throws {
     let lab = try started()

@@ -7,7 +7,7 @@ enum CheckConfigCommand: Command {
     "check-config", "check a configuration and print every setting with its origin",
     discussion: """
       Prints one line a setting: the key, the value that counts and where it came from. A mistake \
-      ends with status 78 and the line of the file.
+      ends with status 78 and the line of the file. With --quiet nothing is printed if all is well.
       """,
     operands: [Operand("FILE", "configuration file (JSON5)")],
     options: [SharedOptions.json.entry],
@@ -32,7 +32,7 @@ enum CheckConfigCommand: Command {
         Setting(key: $0.path, value: $0.value, origin: $0.origin.description)
       }
       try context.emit(json: Result(file: path, settings: settings))
-    } else {
+    } else if !context.isGiven(GlobalOptions.quiet) {
       for setting in configuration.settings {
         context.print("\(setting.path) = \(setting.value)  # \(setting.origin)")
       }
