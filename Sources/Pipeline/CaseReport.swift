@@ -1,13 +1,12 @@
 import Foundation
 import Pictures
-import Rasters
 import Reporting
 import Slides
 
 /// Writes the page and the table of a case from its manifest.
 public enum CaseReport {
   /// The long side of a thumbnail on the page, in pixels.
-  private static let thumbnailPixels = 640.0
+  private static let thumbnailPixels = 640
 
   /// Writes `<case>.report.html` and `<case>.summary.csv`, each whole or not at all.
   ///
@@ -67,25 +66,12 @@ public enum CaseReport {
     ].compactMap { $0 }
     for (caption, path) in slides where FileManager.default.fileExists(atPath: path) {
       // A slide that cannot be shown any more is left off: the page then says what it can.
-      guard let picture = try? thumbnail(path),
+      guard
+        let picture = try? SlideOverview.picture(of: Slide(path: path), longSide: thumbnailPixels),
         let jpeg = try? PictureFile.jpegBytes(of: picture, quality: 85, name: caption)
       else { continue }
       figures.append(ReportPage.Figure(caption: caption, jpeg: Data(jpeg)))
     }
     return figures
-  }
-
-  private static func thumbnail(_ path: String) throws -> RGBImage {
-    let slide = try Slide(path: path)
-    let ratio = max(1, Double(max(slide.width, slide.height)) / thumbnailPixels)
-    let index = slide.levels.lastIndex { $0.downsample <= ratio } ?? 0
-    let level = slide.levels[index]
-    let source = LevelSource(slide: slide, level: index)
-    let width = max(1, Int(Double(slide.width) / ratio))
-    let height = max(1, Int(Double(slide.height) / ratio))
-    return try ResampledSource(
-      source, ratio: (ratio / level.downsampleX, ratio / level.downsampleY), width: width,
-      height: height
-    ).read(PixelRegion(x: 0, y: 0, width: width, height: height))
   }
 }

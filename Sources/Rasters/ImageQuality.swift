@@ -79,19 +79,17 @@ public enum ImageQuality {
     requireEqualSize(first, second)
     guard first.width >= 11, first.height >= 11 else { return Plane(width: 0, height: 0) }
     var map = Plane(width: first.width - 10, height: first.height - 10)
+    let c1 = (0.01 * 255) * (0.01 * 255)
+    let c2 = (0.03 * 255) * (0.03 * 255)
     for channel in 0..<3 {
       let x = channelValues(first, channel)
       let y = channelValues(second, channel)
-      let meanX = windowMeans(x, width: first.width, height: first.height)
-      let meanY = windowMeans(y, width: first.width, height: first.height)
-      let squareX = windowMeans(
-        zip(x, x).map { $0 * $1 }, width: first.width, height: first.height)
-      let squareY = windowMeans(
-        zip(y, y).map { $0 * $1 }, width: first.width, height: first.height)
-      let product = windowMeans(
-        zip(x, y).map { $0 * $1 }, width: first.width, height: first.height)
-      let c1 = (0.01 * 255) * (0.01 * 255)
-      let c2 = (0.03 * 255) * (0.03 * 255)
+      let size = (width: first.width, height: first.height)
+      let meanX = windowMeans(x, size)
+      let meanY = windowMeans(y, size)
+      let squareX = windowMeans(products(x, x), size)
+      let squareY = windowMeans(products(y, y), size)
+      let product = windowMeans(products(x, y), size)
       for index in map.values.indices {
         let varianceX = squareX[index] - meanX[index] * meanX[index]
         let varianceY = squareY[index] - meanY[index] * meanY[index]
@@ -113,29 +111,52 @@ public enum ImageQuality {
   }
 
   private static func channelValues(_ image: RGBImage, _ channel: Int) -> [Double] {
-    (0..<(image.width * image.height)).map { Double(image.pixels[$0 * 3 + channel]) }
+    let count = image.width * image.height
+    return [Double](unsafeUninitializedCapacity: count) { values, filled in
+      image.pixels.withUnsafeBufferPointer { pixels in
+        for index in 0..<count { values[index] = Double(pixels[index * 3 + channel]) }
+      }
+      filled = count
+    }
+  }
+
+  private static func products(_ first: [Double], _ second: [Double]) -> [Double] {
+    let count = first.count
+    return [Double](unsafeUninitializedCapacity: count) { values, filled in
+      for index in 0..<count { values[index] = first[index] * second[index] }
+      filled = count
+    }
   }
 
   /// The Gaussian-weighted mean of each full 11 × 11 window.
-  private static func windowMeans(_ values: [Double], width: Int, height: Int) -> [Double] {
+  private static func windowMeans(
+    _ values: [Double], _ size: (width: Int, height: Int)
+  ) -> [Double] {
     let kernel = GaussianKernel.weights(deviation: 1.5, radius: 5).map(Double.init)
-    let outputWidth = width - 10
-    let outputHeight = height - 10
-    var across = [Double](repeating: 0, count: outputWidth * height)
-    var result = [Double](repeating: 0, count: outputWidth * outputHeight)
-    for y in 0..<height {
-      for tap in 0..<11 {
-        let weight = kernel[tap]
-        for x in 0..<outputWidth {
-          across[y * outputWidth + x] += weight * values[y * width + x + tap]
+    let width = size.width - 10
+    let height = size.height - 10
+    var across = [Double](repeating: 0, count: width * size.height)
+    var result = [Double](repeating: 0, count: width * height)
+    values.withUnsafeBufferPointer { source in
+      across.withUnsafeMutableBufferPointer { target in
+        for y in 0..<size.height {
+          for tap in 0..<11 {
+            let weight = kernel[tap]
+            let from = y * size.width + tap
+            for x in 0..<width { target[y * width + x] += weight * source[from + x] }
+          }
         }
       }
     }
-    for y in 0..<outputHeight {
-      for tap in 0..<11 {
-        let weight = kernel[tap]
-        let row = (y + tap) * outputWidth
-        for x in 0..<outputWidth { result[y * outputWidth + x] += weight * across[row + x] }
+    across.withUnsafeBufferPointer { source in
+      result.withUnsafeMutableBufferPointer { target in
+        for y in 0..<height {
+          for tap in 0..<11 {
+            let weight = kernel[tap]
+            let from = (y + tap) * width
+            for x in 0..<width { target[y * width + x] += weight * source[from + x] }
+          }
+        }
       }
     }
     return result

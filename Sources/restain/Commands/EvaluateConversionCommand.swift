@@ -1,5 +1,7 @@
 import CommandLineKit
 import Evaluation
+import Pictures
+import Pipeline
 import Rasters
 import Reporting
 import Slides
@@ -20,6 +22,9 @@ enum EvaluateConversionCommand: Command {
   static let baseline = Option<String?>.optional(
     "baseline", .directory("DATASET"),
     "compare the best colour map of this data set's training tiles too; needs --input")
+  static let picture = Option<String?>.optional(
+    "picture", .path("OUT.jpg"),
+    "draw input, generated and real side by side; all of one frame")
   static let overlap = Option<Int>.value(
     "overlap", .integer("PX", in: 0...128), default: "\(TilePlan.standardOverlap)",
     "overlap of the tiles that the generated slide was made of, for the seam score")
@@ -40,8 +45,9 @@ enum EvaluateConversionCommand: Command {
       """,
     options: [
       real.entry, generated.entry, transform.entry, mask.entry, input.entry, baseline.entry,
-      overlap.entry, realPixelSize.entry, generatedPixelSize.entry, inputPixelSize.entry,
-      SharedOptions.json.entry,
+      picture.entry, overlap.entry, realPixelSize.entry, generatedPixelSize.entry,
+      inputPixelSize.entry,
+      SharedOptions.force.entry, SharedOptions.json.entry,
     ],
     examples: [
       "evaluate conversion --real truth_HE.tif --generated A12.virtual-HE.tif",
@@ -53,6 +59,14 @@ enum EvaluateConversionCommand: Command {
       throw UsageError.conflict(
         subject: "--baseline", problem: "it maps the colours of the input, and none is given",
         advice: "pass --input too")
+    }
+    if let path = context[picture] {
+      guard context[transform] == nil else {
+        throw UsageError.conflict(
+          subject: "--picture", problem: "the slides are of two frames with --transform",
+          advice: "compare with a slide of the same frame")
+      }
+      try Files.requireFree(path, force: context.isForced)
     }
     let frame = try ComparisonFrame(context)
     var result = ConversionResult(frame: frame)
@@ -71,6 +85,11 @@ enum EvaluateConversionCommand: Command {
       }
     }
     result.seams = try seams(frame.generated, context)
+    if let path = context[picture] {
+      let slides = [context[input], context[generated], context[real]].compactMap { $0 }
+      try PictureFile.writeJPEG(try ComparisonPicture.picture(of: slides), path: path)
+      context.addOutput(path)
+    }
     if context.isJSON {
       try context.emit(json: result)
     } else {
