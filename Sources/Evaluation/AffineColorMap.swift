@@ -89,7 +89,11 @@ public struct AffineColorFit: Hashable, Sendable {
     }
   }
 
-  /// The map with the least squared error, or nothing where the colours seen do not determine one.
+  /// Added to the mean squares of the inputs, in levels²: makes grey pictures, whose channels are equal,
+  /// solvable; moves a slope by a millionth where the colours vary by 30 levels.
+  private static let ridge = 1e-3
+
+  /// The map with the least squared error, or nothing where no pixel was seen.
   ///
   /// The normal equations are solved by elimination with pivoting.
   public func solved() -> AffineColorMap? {
@@ -99,10 +103,9 @@ public struct AffineColorFit: Hashable, Sendable {
       (0..<4).map { Double(normal[min(row, $0) * 4 + max(row, $0)]) / count }
         + (0..<3).map { Double(right[$0 * 4 + row]) / count }
     }
+    for channel in 0..<3 { rows[channel][channel] += Self.ridge }
     for column in 0..<4 {
       let pivot = (column..<4).max { abs(rows[$0][column]) < abs(rows[$1][column]) } ?? column
-      // The entries are mean products of levels; a variance under 1e-6 levels² is no variation.
-      guard abs(rows[pivot][column]) > 1e-6 else { return nil }
       rows.swapAt(column, pivot)
       for row in 0..<4 where row != column {
         let factor = rows[row][column] / rows[column][column]

@@ -10,8 +10,6 @@ public enum EvaluationError: Error, Hashable, Sendable {
   case nothingToCompare
   /// A folder holds no pair of tiles (PNG, input left and truth right) to fit a colour map to.
   case noTrainingPairs(path: String)
-  /// The tiles of a folder have too few colours to determine a colour map.
-  case undeterminedColors(path: String)
 }
 
 extension EvaluationError: CustomStringConvertible {
@@ -28,8 +26,6 @@ extension EvaluationError: CustomStringConvertible {
       "comparison: no pixel is tissue; check the slides, the transform and the mask"
     case .noTrainingPairs(let path):
       "\(path): no training pairs (PNG, twice as wide as high); pass a data set made by restain tiles"
-    case .undeterminedColors(let path):
-      "\(path): too few colours to fit a colour map; pass a larger data set"
     }
   }
 }

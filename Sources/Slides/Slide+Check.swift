@@ -15,7 +15,7 @@ extension Slide {
   /// - Complexity: One pass over the slide; allocates one square.
   public func check(progress: (_ pixelCount: Int) throws -> Void) throws {
     let side = Slide.checkedSquare
-    for (index, level) in levels.enumerated().reversed() {
+    for (index, level) in levels.enumerated().reversed() where !misreadLevels.contains(index) {
       for y in stride(from: 0, to: level.height, by: side) {
         for x in stride(from: 0, to: level.width, by: side) {
           let square = PixelRegion(x: x, y: y, width: side, height: side)

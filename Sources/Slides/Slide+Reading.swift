@@ -9,17 +9,18 @@ extension Slide {
 
   /// Reads a region of one level, composited over the slide's background.
   ///
-  /// A pixel depends on its place alone, never on the region asked for. OpenSlide places a read by
-  /// level-0 coordinates; where the level's downsample is no whole number, a read that does not start at
-  /// the corner falls between pixels and is interpolated (openslide issue 417). Such levels are read in
-  /// squares of a fixed grid, so that overlapping reads agree; each square is off by at most half a
-  /// level-0 pixel.
+  /// A pixel depends on its place alone, never on the region asked for. Plainly stored TIFF levels give
+  /// their pixels as stored. OpenSlide, which reads all others, places a read by level-0 coordinates;
+  /// where the level's downsample is no whole number, a read that does not start at the corner falls
+  /// between pixels and is interpolated (openslide issue 417). Such levels are read in squares of a fixed
+  /// grid, so that overlapping reads agree; each square is off by at most half a level-0 pixel.
   ///
   /// - Parameters:
   ///   - region: In pixels of that level; may reach outside, where the background shows.
   ///   - level: The index of a level.
   /// - Returns: `[region.height, region.width]`.
-  /// - Throws: ``SlideError/corrupt(path:reason:)`` where a tile cannot be decoded.
+  /// - Throws: ``SlideError/corrupt(path:reason:)`` where a tile cannot be decoded, and
+  ///   ``SlideError/unsupported(path:reason:)`` for a level that OpenSlide would read as garbage.
   /// - Precondition: `level` is in `levels.indices`.
   /// - Complexity: One pass; allocates the result and at most 16 MiB.
   public func read(_ region: PixelRegion, level: Int) throws(SlideError) -> RGBImage {
@@ -27,6 +28,13 @@ extension Slide {
     var result = RGBImage(width: region.width, height: region.height, filledWith: background)
     let inside = region.intersection(levels[level].bounds)
     guard !inside.isEmpty else { return result }
+    if let tiles, tiles.reads(level: level) {
+      try tiles.read(into: &result, at: region, level: level)
+      return result
+    }
+    if misreadLevels.contains(level) {
+      throw .unsupported(path: path, reason: "level \(level) is smaller than one of its tiles")
+    }
     let isAligned = levels[level].libraryDownsample.rounded() == levels[level].libraryDownsample
     let step = isAligned ? Slide.largestRead : Slide.alignedRead
     let buffer = UnsafeMutablePointer<UInt32>.allocate(capacity: step * step)

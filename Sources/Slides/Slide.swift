@@ -34,6 +34,10 @@ public final class Slide: Sendable {
   public let problems: [String]
 
   let handle: OpenSlideHandle
+  /// Reads what is stored plainly; nothing where OpenSlide reads every level.
+  let tiles: TIFFTileReader?
+  /// Lossless levels smaller than a tile, which OpenSlide 3.4.1 reads as garbage and `tiles` cannot read.
+  let misreadLevels: Set<Int>
 
   /// Opens a slide.
   ///
@@ -43,11 +47,14 @@ public final class Slide: Sendable {
   ///     the file states.
   ///   - configuredPixelSize: Microns a level-0 pixel, from the configuration: used where the file states
   ///     none.
+  ///   - readsTilesDirectly: Whether plainly stored TIFF levels are read without OpenSlide, which is faster
+  ///     and exact; both give equal pixels where OpenSlide does not interpolate.
   /// - Throws: ``SlideError/missing(path:)``, ``SlideError/unreadable(path:reason:)``,
   ///   ``SlideError/unsupported(path:reason:)``, ``SlideError/corrupt(path:reason:)``, and
   ///   ``SlideError/implausiblePixelSize(path:microns:)`` for a given pixel size outside 0.05…20 µm.
   public init(
-    path: String, pixelSizeOverride: Double? = nil, configuredPixelSize: Double? = nil
+    path: String, pixelSizeOverride: Double? = nil, configuredPixelSize: Double? = nil,
+    readsTilesDirectly: Bool = true
   ) throws(SlideError) {
     for microns in [pixelSizeOverride, configuredPixelSize].compactMap(\.self)
     where !PixelSizeReader.plausibleMicrons.contains(microns) {
@@ -56,15 +63,26 @@ public final class Slide: Sendable {
     let handle = try OpenSlideHandle(path: path)
     let properties = try handle.properties()
     let levels = try Slide.readLevels(handle, properties: properties, path: path)
+    let tags = TIFFTags.read(path: path)
     let reader = PixelSizeReader(
-      properties: properties, tags: TIFFTags.read(path: path), option: pixelSizeOverride,
+      properties: properties, tags: tags, option: pixelSizeOverride,
       configuration: configuredPixelSize)
     let found = reader.found()
     self.path = path
     self.handle = handle
     self.properties = properties
     self.levels = levels
-    vendor = properties["openslide.vendor"] ?? "unknown"
+    let vendor = properties["openslide.vendor"] ?? "unknown"
+    let tiles: TIFFTileReader? =
+      readsTilesDirectly && Slide.vendorsOfPlainTIFF.contains(vendor)
+      ? TIFFTileReader(path: path, levels: levels) : nil
+    self.vendor = vendor
+    self.tiles = tiles
+    misreadLevels = Set(
+      levels.indices.filter { index in
+        vendor == "generic-tiff" && tags?.isJPEG == false && levels[index].isSmallerThanTile
+          && tiles?.reads(level: index) != true
+      })
     pixelSize = found?.size
     pixelSizeSource = found?.source
     objective = properties["openslide.objective-power"].flatMap(Double.init)
@@ -93,6 +111,9 @@ public final class Slide: Sendable {
 
   /// The ICC profile of the file, as stored; nothing where there is none or the file is no TIFF.
   public func iccProfile() -> [UInt8]? { TIFFTags.read(path: path)?.iccProfile }
+
+  /// The formats whose levels are directories of the file as they stand.
+  private static let vendorsOfPlainTIFF: Set<String> = ["aperio", "generic-tiff"]
 
   private static func readLevels(
     _ handle: OpenSlideHandle, properties: [String: String], path: String

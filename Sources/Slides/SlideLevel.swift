@@ -26,6 +26,12 @@ public struct SlideLevel: Hashable, Sendable {
   /// The whole level as a region.
   public var bounds: PixelRegion { PixelRegion(x: 0, y: 0, width: width, height: height) }
 
+  /// Whether a side is shorter than that of a stored tile.
+  var isSmallerThanTile: Bool {
+    guard let tileWidth, let tileHeight else { return false }
+    return width < tileWidth || height < tileHeight
+  }
+
   /// The factor between level 0 and a level, from the lengths of one side.
   ///
   /// - Returns: `n` where `lower` is `full / n` rounded down or up, else the quotient.

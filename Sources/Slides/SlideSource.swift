@@ -127,7 +127,7 @@ extension Slide {
     precondition(pixelSize > 0 && pixelSize.isFinite, "a pixel size of \(pixelSize) µm")
     let own = try requirePixelSize(option: option)
     var chosen = 0
-    for (index, level) in levels.enumerated() {
+    for (index, level) in levels.enumerated() where !misreadLevels.contains(index) {
       let x = own.x * level.downsampleX
       let y = own.y * level.downsampleY
       if max(abs(x / pixelSize - 1), abs(y / pixelSize - 1)) <= SlideSource.equalTolerance {

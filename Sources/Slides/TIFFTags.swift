@@ -14,6 +14,8 @@ struct TIFFTags: Hashable, Sendable {
   private(set) var resolutionUnit: String?
   /// The text of the first directory, which holds OME-XML in an OME-TIFF.
   private(set) var imageDescription: String?
+  /// Whether the pixels are compressed as JPEG.
+  private(set) var isJPEG = false
   /// The ICC profile, as stored.
   private(set) var iccProfile: [UInt8]?
 
@@ -27,6 +29,7 @@ struct TIFFTags: Hashable, Sendable {
     tags.horizontal = float(file, TIFFTAG_XRESOLUTION).map(Double.init)
     tags.vertical = float(file, TIFFTAG_YRESOLUTION).map(Double.init)
     tags.resolutionUnit = unit(file)
+    tags.isJPEG = short(file, TIFFTAG_COMPRESSION) == UInt16(COMPRESSION_JPEG)
     tags.imageDescription = text(file, TIFFTAG_IMAGEDESCRIPTION)
     tags.iccProfile = bytes(file, TIFFTAG_ICCPROFILE)
     return tags
@@ -61,13 +64,18 @@ struct TIFFTags: Hashable, Sendable {
   }
 
   private static func unit(_ file: OpaquePointer) -> String? {
-    var value: UInt16 = UInt16(RESUNIT_INCH)
-    let isPresent = withUnsafeMutablePointer(to: &value) { pointer in
-      withVaList([pointer]) { TIFFVGetField(file, UInt32(TIFFTAG_RESOLUTIONUNIT), $0) } == 1
-    }
     // Inch is the default of TIFF 6.0, section 8, where the tag is left out.
-    if !isPresent || value == UInt16(RESUNIT_INCH) { return "inch" }
+    let value = short(file, TIFFTAG_RESOLUTIONUNIT) ?? UInt16(RESUNIT_INCH)
+    if value == UInt16(RESUNIT_INCH) { return "inch" }
     return value == UInt16(RESUNIT_CENTIMETER) ? "centimeter" : nil
+  }
+
+  private static func short(_ file: OpaquePointer, _ tag: Int32) -> UInt16? {
+    var value: UInt16 = 0
+    let isPresent = withUnsafeMutablePointer(to: &value) { pointer in
+      withVaList([pointer]) { TIFFVGetField(file, UInt32(tag), $0) } == 1
+    }
+    return isPresent ? value : nil
   }
 
   private static func text(_ file: OpaquePointer, _ tag: Int32) -> String? {

@@ -25,9 +25,8 @@ enum ColorBaseline {
         input: pair.cropped(to: half),
         truth: pair.cropped(to: half.translated(x: pair.height, y: 0)))
     }
-    guard fit.pixelCount > 0 else { throw EvaluationError.noTrainingPairs(path: folder.path) }
     guard let map = fit.solved() else {
-      throw EvaluationError.undeterminedColors(path: folder.path)
+      throw EvaluationError.noTrainingPairs(path: folder.path)
     }
     return map
   }

@@ -8,6 +8,9 @@ struct SlideFolder {
 
   init() throws { folder = try TemporaryDirectory() }
 
+  /// The path of a file of that name.
+  func path(_ name: String) -> String { folder.path(name) }
+
   /// Writes a slide and gives its path.
   func write(_ tiff: TinyTIFF, name: String = "slide.tif") throws -> String {
     let path = folder.path(name)
@@ -40,5 +43,19 @@ enum TestPicture {
       }
     }
     return image
+  }
+
+  /// A picture without noise, quick to make at any size.
+  static func smooth(width: Int, height: Int) -> RGBImage {
+    var pixels: [UInt8] = []
+    pixels.reserveCapacity(width * height * 3)
+    for y in 0..<height {
+      for x in 0..<width {
+        pixels.append(UInt8(truncatingIfNeeded: x / 3 ^ y / 5))
+        pixels.append(UInt8(truncatingIfNeeded: x + y / 2))
+        pixels.append(UInt8(truncatingIfNeeded: y / 2))
+      }
+    }
+    return RGBImage(width: width, height: height, pixels: pixels)
   }
 }

@@ -62,12 +62,15 @@ struct SlideReadingTests {
     #expect(read[5, 5] == RGBColor(red: 255, green: 155, blue: 195))
   }
 
-  @Test("overlapping reads agree where the downsample is no whole number")
-  func overlap() throws {
+  @Test(
+    "overlapping reads agree where the downsample is no whole number, with and without OpenSlide",
+    arguments: [true, false])
+  func overlap(readsTilesDirectly: Bool) throws {
     defer { folder.keep() }
     // 1333 / 666 and 811 / 405 are no whole numbers to OpenSlide, which interpolates such levels.
     let image = TestPicture.noise(width: 1333, height: 811)
-    let slide = try folder.open(TinyTIFF(pyramid: image, levelCount: 2))
+    let path = try folder.write(TinyTIFF(pyramid: image, levelCount: 2))
+    let slide = try Slide(path: path, readsTilesDirectly: readsTilesDirectly)
     let whole = try slide.read(slide.levels[1].bounds, level: 1)
     var generator = SeededGenerator(seed: 5)
     for _ in 0..<20 {

@@ -1,0 +1,111 @@
+import CTIFF
+
+/// One open handle of a TIFF file, set to one directory; used by one thread at a time.
+///
+/// The pool that lends handles out sees to that.
+final class TIFFTileFile: Sendable {
+  private nonisolated(unsafe) let pointer: OpaquePointer
+  /// The bytes of a decoded tile.
+  private let tileByteCount: Int
+
+  /// Opens a directory; nothing where it is not stored as `layout` says.
+  init?(path: String, directory: Int, layout: TIFFTileLayout) {
+    TIFFTags.silenceLibrary()
+    guard let file = TIFFOpen(path, "rm") else { return nil }
+    pointer = file
+    tileByteCount = layout.tileWidth * layout.tileHeight * 3
+    guard TIFFSetDirectory(file, tdir_t(directory)) == 1,
+      TIFFTileLayout(file) == layout, layout.isReadable
+    else { return nil }
+    if layout.compression == COMPRESSION_JPEG, layout.photometric == PHOTOMETRIC_YCBCR {
+      let isSet = withVaList([JPEGCOLORMODE_RGB]) {
+        TIFFVSetField(file, UInt32(TIFFTAG_JPEGCOLORMODE), $0)
+      }
+      guard isSet == 1 else { return nil }
+    }
+    guard Int(TIFFTileSize(file)) == tileByteCount else { return nil }
+  }
+
+  deinit { TIFFClose(pointer) }
+
+  /// The red, green and blue of one tile, row by row.
+  ///
+  /// - Returns: Nothing where the tile cannot be decoded.
+  func tile(_ index: Int) -> [UInt8]? {
+    var isComplete = false
+    let pixels = [UInt8](unsafeUninitializedCapacity: tileByteCount) { buffer, count in
+      let read = TIFFReadEncodedTile(
+        pointer, UInt32(index), buffer.baseAddress, tmsize_t(tileByteCount))
+      isComplete = Int(read) == tileByteCount
+      count = isComplete ? tileByteCount : 0
+    }
+    return isComplete ? pixels : nil
+  }
+}
+
+/// How a directory stores its pixels.
+struct TIFFTileLayout: Hashable, Sendable {
+  let width: Int
+  let height: Int
+  let tileWidth: Int
+  let tileHeight: Int
+  let compression: Int32
+  let photometric: Int32
+  private let samples: UInt16
+  private let bits: UInt16
+  private let planar: UInt16
+  private let orientation: UInt16
+  private let format: UInt16
+  /// OpenSlide fills tiles that were never written from other levels.
+  private let hasEveryTile: Bool
+
+  /// Reads the layout of the current directory; nothing where it has no tiles.
+  init?(_ file: OpaquePointer) {
+    guard TIFFIsTiled(file) == 1,
+      let width: UInt32 = Self.value(file, TIFFTAG_IMAGEWIDTH),
+      let height: UInt32 = Self.value(file, TIFFTAG_IMAGELENGTH),
+      let tileWidth: UInt32 = Self.value(file, TIFFTAG_TILEWIDTH),
+      let tileHeight: UInt32 = Self.value(file, TIFFTAG_TILELENGTH),
+      let photometric: UInt16 = Self.value(file, TIFFTAG_PHOTOMETRIC)
+    else { return nil }
+    self.width = Int(width)
+    self.height = Int(height)
+    self.tileWidth = Int(tileWidth)
+    self.tileHeight = Int(tileHeight)
+    self.photometric = Int32(photometric)
+    let compression: UInt16 = Self.value(file, TIFFTAG_COMPRESSION) ?? UInt16(COMPRESSION_NONE)
+    self.compression = Int32(compression)
+    samples = Self.value(file, TIFFTAG_SAMPLESPERPIXEL) ?? 1
+    bits = Self.value(file, TIFFTAG_BITSPERSAMPLE) ?? 1
+    planar = Self.value(file, TIFFTAG_PLANARCONFIG) ?? UInt16(PLANARCONFIG_CONTIG)
+    orientation = Self.value(file, TIFFTAG_ORIENTATION) ?? UInt16(ORIENTATION_TOPLEFT)
+    format = Self.value(file, TIFFTAG_SAMPLEFORMAT) ?? UInt16(SAMPLEFORMAT_UINT)
+    hasEveryTile = (0..<TIFFNumberOfTiles(file)).allSatisfy {
+      TIFFGetStrileByteCount(file, $0) > 0
+    }
+  }
+
+  /// Whether all tiles are there and decode to 8-bit red, green and blue that need no turning.
+  var isReadable: Bool {
+    let isPlain =
+      hasEveryTile && samples == 3 && bits == 8 && planar == UInt16(PLANARCONFIG_CONTIG)
+      && orientation == UInt16(ORIENTATION_TOPLEFT) && format == UInt16(SAMPLEFORMAT_UINT)
+    switch compression {
+    case COMPRESSION_JPEG:
+      return isPlain && (photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_YCBCR)
+    case COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_DEFLATE:
+      return isPlain && photometric == PHOTOMETRIC_RGB
+    default:
+      return false
+    }
+  }
+
+  private static func value<Value: FixedWidthInteger>(_ file: OpaquePointer, _ tag: Int32) -> Value?
+  {
+    var value: Value = 0
+    let isPresent = withUnsafeMutablePointer(to: &value) { pointer in
+      withVaList([pointer]) { TIFFVGetField(file, UInt32(tag), $0) } == 1
+    }
+    return isPresent ? value : nil
+  }
+}
