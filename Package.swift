@@ -21,15 +21,18 @@ func kernels(_ name: String, march: String) -> [Target] {
 }
 
 /// A library target, its direct dependencies (always from a lower layer), and its test target.
+///
+/// Fixtures are files that tests read by path.
 func layer(
-  _ name: String, _ dependencies: [Target.Dependency] = [], tests: [Target.Dependency] = []
+  _ name: String, _ dependencies: [Target.Dependency] = [], tests: [Target.Dependency] = [],
+  fixtures: [String] = []
 ) -> [Target] {
   [
     .target(name: name, dependencies: dependencies, swiftSettings: settings),
     .testTarget(
       name: "\(name)Tests",
       dependencies: [.target(name: name), "TestSupport"] + dependencies.filter(isSwift) + tests,
-      swiftSettings: settings),
+      exclude: fixtures, swiftSettings: settings),
   ]
 }
 
@@ -66,7 +69,7 @@ let layers: [[Target]] = [
   layer("Slides", ["COpenSlide", "CTIFF", "Rasters"], tests: ["Pyramids"]),
   layer("Pyramids", ["CTIFF", "Rasters"]),
   layer("Registration", ["Rasters", "Tensors"]),
-  layer("Networks", ["Tensors"]),
+  layer("Networks", ["Tensors"], fixtures: ["Fixtures"]),
   layer("Stitching", ["Rasters"]),
   // 3: what the product does
   layer(

@@ -100,8 +100,11 @@ struct ParameterStore: Sendable, Equatable {
       let random = CounterRandom(seed: seed, stream: UInt64(index))
       switch place {
       case .convolution(let place):
-        for draw in 0..<place.convolution.weightCount {
-          values[place.weightOffset + draw] = 0.02 * random.normal(at: UInt64(draw))
+        let count = place.convolution.weightCount
+        for first in stride(from: 0, to: count, by: 2) {
+          let pair = 0.02 * random.normalPair(at: UInt64(first / 2))
+          values[place.weightOffset + first] = pair.x
+          if first + 1 < count { values[place.weightOffset + first + 1] = pair.y }
         }
       case .normalization(let place):
         for (draw, offset) in place.weight.enumerated() {

@@ -43,11 +43,16 @@ public struct CounterRandom: Sendable, Equatable {
   public func uniform(at index: UInt64) -> Float { Float(bits(at: index) >> 8) * 0x1p-24 }
 
   /// A number from the standard normal distribution (Box and Muller 1958).
-  public func normal(at index: UInt64) -> Float {
-    let pair = block(at: index >> 1)
-    let isSecond = index & 1 == 1
-    // (bits + ½) / 2³² is never 0, so its logarithm is finite.
-    let radius = (-2 * log((Double(isSecond ? pair.z : pair.x) + 0.5) * 0x1p-32)).squareRoot()
-    return Float(radius * cos(2 * Double.pi * Double(isSecond ? pair.w : pair.y) * 0x1p-32))
+  public func normal(at index: UInt64) -> Float { normalPair(at: index >> 1)[Int(index & 1)] }
+
+  /// Numbers `2 · index` and `2 · index + 1` of the standard normal distribution.
+  public func normalPair(at index: UInt64) -> SIMD2<Float> {
+    let bits = block(at: index)
+    func normal(_ first: UInt32, _ second: UInt32) -> Float {
+      // (bits + ½) / 2³² is never 0, so its logarithm is finite.
+      let radius = (-2 * log((Double(first) + 0.5) * 0x1p-32)).squareRoot()
+      return Float(radius * cos(2 * Double.pi * Double(second) * 0x1p-32))
+    }
+    return SIMD2(normal(bits.x, bits.y), normal(bits.z, bits.w))
   }
 }

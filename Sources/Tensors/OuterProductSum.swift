@@ -1,7 +1,11 @@
 /// Pixels summed in registers before they are added to the result: the first level of the sum.
-private let pixelsPerBlock = 256
-/// Elements of a window that one task treats.
-private let elementsPerTask = 64
+///
+/// Windows often lie at distances of a power of two, which share few cache lines: 64 of them fit the
+/// first-level cache.
+private let pixelsPerBlock = 64
+/// Elements of a window's piece that one task treats: a long piece pays for laying out the gradient once,
+/// short ones leave enough tasks to spread.
+private func elementsPerTask(_ segmentLength: Int) -> Int { segmentLength >= 256 ? 256 : 64 }
 
 /// `output[k][j] += Σᵢ row(i)[k] · gradient(i)[j]` over all pixels: the gradient of a weight matrix.
 ///
@@ -25,7 +29,8 @@ func addOuterProducts(
   let vectorWidth = context.kernels.vectorWidth
   let panelWidth = 2 * vectorWidth
   let groupCount = (columnCount + panelWidth - 1) / panelWidth
-  let piecesPerSegment = (segments.length + elementsPerTask - 1) / elementsPerTask
+  let pieceLength = elementsPerTask(segments.length)
+  let piecesPerSegment = (segments.length + pieceLength - 1) / pieceLength
   nonisolated(unsafe) let input = input
   nonisolated(unsafe) let gradient = gradient
   nonisolated(unsafe) let output = output
@@ -36,8 +41,8 @@ func addOuterProducts(
     let columns = min(panelWidth, columnCount - firstColumn)
     let width = columns > vectorWidth ? panelWidth : vectorWidth
     let segment = task / groupCount / piecesPerSegment
-    let piece = task / groupCount % piecesPerSegment * elementsPerTask
-    let elements = min(elementsPerTask, segments.length - piece)
+    let piece = task / groupCount % piecesPerSegment * pieceLength
+    let elements = min(pieceLength, segments.length - piece)
     let target = output + (segment * segments.length + piece) * columnCount + firstColumn
     withScratch(pixelsPerBlock * width) { panel in
       withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: pixelsPerBlock) {
