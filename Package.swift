@@ -14,8 +14,9 @@ func kernels(_ name: String, march: String) -> [Target] {
     .target(
       name: name,
       swiftSettings: settings + [
-        .unsafeFlags(["-Xcc", "-march=\(march)"]),
-        .unsafeFlags(["-Ounchecked"], .when(configuration: .release)),
+        // Optimised in debug builds too: otherwise generic code of the standard library, compiled for
+        // this family, would be left in the object as weak symbols that other modules could pick up.
+        .unsafeFlags(["-Xcc", "-march=\(march)", "-Ounchecked"])
       ])
   ]
 }
