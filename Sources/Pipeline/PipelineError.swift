@@ -12,6 +12,8 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
   case noManifest(path: String)
   /// An input is not there.
   case missing(path: String)
+  /// There is neither a model nor an H&E slide.
+  case nothingToDo(path: String, kind: String?)
   /// Another process works on the case.
   case locked(path: String)
 
@@ -27,6 +29,9 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
     case .noManifest(let path):
       "\(path): holds no <case>.run.json; name the folder of one case"
     case .missing(let path): "\(path): no such file; check the path"
+    case .nothingToDo(let path, let kind):
+      "\(path): no model converts it and there is no H&E slide to register it to; "
+        + "pass --model or set models.\(kind ?? "ihc") in the configuration"
     case .locked(let path): "\(path): another process works on this case; try again later"
     }
   }

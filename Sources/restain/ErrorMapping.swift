@@ -63,6 +63,7 @@ enum ErrorMapping {
       case .missing, .noManifest: .missingInput
       case .otherCase, .badManifest, .cannotWrite: .outputBlocked
       case .cannotRead: .unusableInput
+      case .nothingToDo: .configuration
       case .locked: .temporary
       }
     case let error as WatchError:

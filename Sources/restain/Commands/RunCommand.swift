@@ -48,6 +48,9 @@ enum RunCommand: Command {
       fixedPixelSize: context[SharedOptions.fixedPixelSize], configuration: configuration,
       program: VersionCommand.version, isForced: context.isForced)
     if modelPath == nil {
+      guard context[fixed] != nil else {
+        throw PipelineError.nothingToDo(path: moving, kind: names.kind)
+      }
       context.warn("\(moving): no model for this slide, so nothing is converted; pass --model")
     }
     let runner = CaseRunner(

@@ -1,0 +1,145 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@Suite("The main job, from two slides to a virtual H&E")
+struct MainJobTests {
+  private let scratch: TemporaryDirectory
+  private let tool: CommandLineTool
+  private let moving: String
+  private let fixed: String
+
+  /// Paints a pair of serial sections, named as a lab would name them.
+  init() throws {
+    scratch = try TemporaryDirectory()
+    tool = try CommandLineTool()
+    let outcome = try tool.run(
+      ["phantom", "-o", scratch.path("phantom"), "--size", "1024", "--seed", "7", "--quiet"])
+    #expect(outcome.status == 0, "\(outcome.diagnostics)")
+    try FileManager.default.createDirectory(
+      atPath: scratch.path("in"), withIntermediateDirectories: true)
+    moving = scratch.path("in/B7_CK19.tif")
+    fixed = scratch.path("in/B7_HE.tif")
+    try FileManager.default.copyItem(
+      atPath: scratch.path("phantom/phantom_IHC.tif"), toPath: moving)
+    try FileManager.default.copyItem(
+      atPath: scratch.path("phantom/phantom_HE.tif"), toPath: fixed)
+  }
+
+  private var model: String {
+    SharedData.packageFolder
+      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
+  }
+
+  private func runCase(_ folder: String, _ more: [String] = []) throws -> CommandLineTool.Outcome {
+    try tool.run(
+      [
+        "run", "--moving", moving, "--fixed", fixed, "--model", model, "-o", scratch.path(folder),
+      ] + more)
+  }
+
+  private func bytes(_ path: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: scratch.path(path)))
+  }
+
+  /// What a case leaves, besides its manifest, whose times differ from run to run.
+  private let pictures = [
+    "B7_CK19.transform.json", "B7_CK19.overlay.jpg", "B7_CK19.virtual-HE.tif",
+    "B7_CK19.registered.tif", "B7_CK19.virtual-HE.registered.tif",
+  ]
+
+  @Test(
+    "two slides dropped into the folder become a virtual H&E much nearer the truth than the input")
+  func watchedFolder() throws {
+    let before = [try bytes("in/B7_CK19.tif"), try bytes("in/B7_HE.tif")]
+    let configuration = """
+      { watch: { inbox: "\(scratch.path("in"))", outbox: "\(scratch.path("out"))", settle: "0 s" },
+        models: { ihc: "\(model)" } }
+      """
+    try Data(configuration.utf8).write(to: URL(fileURLWithPath: scratch.path("c.json5")))
+    let outcome = try tool.run(["watch", "--once", "--config", scratch.path("c.json5")])
+    #expect(outcome.status == 0, "\(outcome.diagnostics)")
+    for name in pictures + ["B7.run.json", "B7.report.html", "B7.summary.csv"] {
+      #expect(FileManager.default.fileExists(atPath: scratch.path("out/B7/\(name)")), "\(name)")
+    }
+    #expect([try bytes("in/B7_CK19.tif"), try bytes("in/B7_HE.tif")] == before)
+    let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path("out/B7"))
+    #expect(!names.contains { $0.contains("partial") || $0.contains("progress") })
+
+    let comparison = try tool.run([
+      "evaluate", "conversion", "--real", scratch.path("phantom/truth_HE.tif"), "--generated",
+      scratch.path("out/B7/B7_CK19.virtual-HE.tif"), "--input", moving, "--json",
+    ])
+    let object = try SlideFiles.object(comparison.output)
+    let output = try #require(object["psnr_db"] as? Double)
+    let input = try #require((object["input"] as? [String: Any])?["psnr_db"] as? Double)
+    // The issue's bound; the full-size demo reaches about 12 dB.
+    #expect(output >= input + 4, "\(output) dB against \(input) dB")
+  }
+
+  @Test("one and two threads make the same bytes")
+  func threads() throws {
+    #expect(try runCase("one", ["--threads", "1"]).status == 0)
+    #expect(try runCase("two", ["--threads", "2"]).status == 0)
+    for name in pictures {
+      #expect(try bytes("one/B7/\(name)") == (try bytes("two/B7/\(name)")), "\(name)")
+    }
+  }
+
+  @Test("a run that is killed is taken up and ends in the same bytes", .timeLimit(.minutes(5)))
+  func killed() throws {
+    #expect(try runCase("whole").status == 0)
+    let killed = try tool.start([
+      "run", "--moving", moving, "--fixed", fixed, "--model", model, "-o", scratch.path("killed"),
+      "--threads", "1",
+    ])
+    let partial = scratch.path("killed/B7/B7_CK19.virtual-HE.tif.partial")
+    while killed.isRunning, !FileManager.default.fileExists(atPath: partial) { usleep(2_000) }
+    kill(killed.identifier, SIGKILL)
+    #expect(killed.wait().status != 0)
+    #expect(!FileManager.default.fileExists(atPath: scratch.path("killed/B7/B7.report.html")))
+    let again = try runCase("killed", ["-v"])
+    #expect(again.status == 0, "\(again.diagnostics)")
+    // The registration was done and is not repeated.
+    #expect(again.diagnostics.contains("register B7_CK19: done before"))
+    for name in pictures {
+      #expect(try bytes("killed/B7/\(name)") == (try bytes("whole/B7/\(name)")), "\(name)")
+    }
+  }
+
+  @Test("a case that is done is not done again, and another slide of that name is refused")
+  func repeated() throws {
+    #expect(try runCase("out").status == 0)
+    let first = try bytes("out/B7/B7_CK19.virtual-HE.tif")
+    let again = try runCase("out", ["-v"])
+    #expect(again.status == 0)
+    for step in ["register", "convert", "place", "place-virtual"] {
+      #expect(again.diagnostics.contains("\(step) B7_CK19: done before"))
+    }
+    try FileManager.default.removeItem(atPath: moving)
+    try FileManager.default.copyItem(
+      atPath: scratch.path("phantom/truth_HE.tif"), toPath: moving)
+    let other = try runCase("out")
+    #expect(other.status == 73)
+    #expect(other.diagnostics.contains("holds another moving slide"))
+    #expect(try bytes("out/B7/B7_CK19.virtual-HE.tif") == first)
+  }
+
+  @Test("a slide without model and without H&E is refused with what to set")
+  func nothingToDo() throws {
+    let outcome = try tool.run(["run", "--moving", moving, "-o", scratch.path("out")])
+    #expect(outcome.status == 78)
+    #expect(outcome.diagnostics.contains("pass --model or set models.ihc"))
+  }
+
+  @Test("the report is rebuilt from the manifest alone")
+  func report() throws {
+    #expect(try runCase("out").status == 0)
+    let first = try bytes("out/B7/B7.report.html")
+    try FileManager.default.removeItem(atPath: scratch.path("out/B7/B7.report.html"))
+    #expect(try tool.run(["report", scratch.path("out/B7")]).status == 0)
+    #expect(try bytes("out/B7/B7.report.html") == first)
+    #expect(try tool.run(["report", scratch.path("in")]).status == 66)
+  }
+}
