@@ -57,8 +57,12 @@ bench: libraries build
 	.build/release/restain-bench training --architecture pix2pix --channels 16 --batch 1 --threads 2
 	.build/release/restain-bench registration --phantoms 2
 
-install: libraries build
-	DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" systemd/install.sh
+# With Swift's runtime inside, so that the service needs no toolchain on its server or in a home folder.
+install: libraries
+	$(SWIFT) build -c release --static-swift-stdlib --scratch-path .build-install --product restain
+	$(SWIFT) build -c release --static-swift-stdlib --scratch-path .build-install --product restain-bench
+	strip .build-install/release/restain .build-install/release/restain-bench
+	DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BUILD=.build-install/release systemd/install.sh
 
 hooks:
 	git config core.hooksPath .githooks
@@ -70,4 +74,4 @@ witnesses:
 	@.ci/packages $(WITNESSES)
 
 clean:
-	rm -rf .build .build-tsan .build-asan .build-cover
+	rm -rf .build .build-tsan .build-asan .build-cover .build-install
