@@ -55,7 +55,6 @@ bench: libraries build
 	.build/release/restain-bench limits
 	.build/release/restain-bench inference --architecture pix2pix --channels 16 --batch 4 --threads 2
 	.build/release/restain-bench training --architecture pix2pix --channels 16 --batch 1 --threads 2
-	.build/release/restain-bench registration --phantoms 2
 
 # With Swift's runtime inside, so that the service needs no toolchain on its server or in a home folder.
 install: libraries

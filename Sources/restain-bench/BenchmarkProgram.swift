@@ -23,7 +23,9 @@ enum BenchmarkOptions {
 /// The frame around the suites.
 enum BenchmarkProgram {
   /// Every suite, in the order in which the help shows them.
-  static let suites: [any Suite.Type] = [PyramidSuite.self]
+  static let suites: [any Suite.Type] = [
+    InferenceSuite.self, TrainingSuite.self, PyramidSuite.self, LimitsSuite.self,
+  ]
 
   /// Runs a command line and returns the exit status.
   static func run(_ arguments: [String]) -> ExitStatus {
