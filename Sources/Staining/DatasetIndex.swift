@@ -60,6 +60,12 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
     public let file: String
     /// SHA-256 of the file's size, first and last MiB.
     public let hash: String
+
+    /// Names a file and its hash.
+    public init(file: String, hash: String) {
+      self.file = file
+      self.hash = hash
+    }
   }
 
   /// One pair of sections.
@@ -87,6 +93,25 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
     /// Tiles left out, by reason.
     public let leftOut: LeftOut
 
+    /// Describes a case.
+    public init(
+      name: String, fixed: Input, moving: Input, transform: Input, status: String,
+      medianResidualMicrons: Double?, maxResidualMicrons: Double, overlap: Int,
+      split: DatasetSplit?, kept: [String: Int], leftOut: LeftOut
+    ) {
+      self.name = name
+      self.fixed = fixed
+      self.moving = moving
+      self.transform = transform
+      self.status = status
+      self.medianResidualMicrons = medianResidualMicrons
+      self.maxResidualMicrons = maxResidualMicrons
+      self.overlap = overlap
+      self.split = split
+      self.kept = kept
+      self.leftOut = leftOut
+    }
+
     private enum CodingKeys: String, CodingKey {
       case name, fixed, moving, transform, status, overlap, split, kept
       case medianResidualMicrons = "median_residual_um"
@@ -106,6 +131,9 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
     public var outside = 0
     /// Registered worse than allowed, or nowhere near a block whose registration could be measured.
     public var misregistered = 0
+
+    /// Counts nothing yet.
+    public init() {}
 
     /// What messages say.
     var summary: String {

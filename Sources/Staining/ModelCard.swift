@@ -102,6 +102,14 @@ public struct ModelCard: Codable, Equatable, Sendable {
     /// Validation tiles.
     public var validationTiles: Int
 
+    /// Describes a data set.
+    public init(hash: String, cases: [String], trainTiles: Int, validationTiles: Int) {
+      self.hash = hash
+      self.cases = cases
+      self.trainTiles = trainTiles
+      self.validationTiles = validationTiles
+    }
+
     private enum CodingKeys: String, CodingKey {
       case hash, cases
       case trainTiles = "train_tiles"
@@ -129,6 +137,16 @@ public struct ValidationFigures: Codable, Equatable, Sendable {
   public var structuralSimilarity: Double
   /// Tiles compared.
   public var tileCount: Int
+
+  /// Gathers the figures.
+  public init(
+    l1: Double, peakSignalToNoise: Double, structuralSimilarity: Double, tileCount: Int
+  ) {
+    self.l1 = l1
+    self.peakSignalToNoise = peakSignalToNoise
+    self.structuralSimilarity = structuralSimilarity
+    self.tileCount = tileCount
+  }
 
   private enum CodingKeys: String, CodingKey {
     case l1

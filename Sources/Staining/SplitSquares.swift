@@ -66,7 +66,7 @@ enum SplitSquares {
     var edge = max(tileSize, Int(edgeMicrons / pixelSize.mean))
     while true {
       let squares = grid(width: width, height: height, edge: edge, tileSize: tileSize)
-        .filter { holdsTissue($0, tissue: tissue, pixelSize: pixelSize, tileSize: tileSize) }
+        .filter { holdsTissue($0, tissue: tissue, pixelSize: pixelSize) }
       if squares.count >= wantedCount || edge == tileSize { return (edge, squares) }
       edge = max(tileSize, edge - edgeStep)
     }
@@ -113,20 +113,15 @@ enum SplitSquares {
     return squares
   }
 
-  /// Whether a square holds a tile's worth of tissue: somewhere on half-tile steps, a tile with enough.
+  /// Whether as large a share of a square is tissue as a tile needs: no split is then made of squares
+  /// whose tissue is a rim that no tile fits.
   private static func holdsTissue(
-    _ square: PixelRegion, tissue: TissueMap, pixelSize: PixelSize, tileSize: Int
+    _ square: PixelRegion, tissue: TissueMap, pixelSize: PixelSize
   ) -> Bool {
+    let origin = MicronPoint(
+      x: Double(square.x) * pixelSize.x, y: Double(square.y) * pixelSize.y)
     let size = MicronPoint(
-      x: Double(tileSize) * pixelSize.x, y: Double(tileSize) * pixelSize.y)
-    for y in stride(from: square.y, through: square.maxY - tileSize, by: tileSize / 2) {
-      for x in stride(from: square.x, through: square.maxX - tileSize, by: tileSize / 2) {
-        let origin = MicronPoint(x: Double(x) * pixelSize.x, y: Double(y) * pixelSize.y)
-        if tissue.tissueShare(origin: origin, size: size) >= PairedDatasetMaker.leastTissueShare {
-          return true
-        }
-      }
-    }
-    return false
+      x: Double(square.width) * pixelSize.x, y: Double(square.height) * pixelSize.y)
+    return tissue.tissueShare(origin: origin, size: size) >= PairedDatasetMaker.leastTissueShare
   }
 }

@@ -1,0 +1,175 @@
+import Foundation
+import Networks
+import Staining
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("Training", .serialized)
+struct Pix2pixTrainingTests {
+  private let folder: TemporaryDirectory
+  private let data: TrainingData
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    try writeToyDataset(folder.path("set"), train: 5, validation: 2, seed: 7)
+    data = try TrainingData(
+      folders: [folder.path("set")], memoryBytes: 3 * 256 * 256 * 6, forEach: inTurn)
+  }
+
+  private var options: TrainingOptions {
+    var options = TrainingOptions(baseChannels: 2, totalSteps: 9)
+    options.batchSize = 2
+    options.validationInterval = 4
+    return options
+  }
+
+  /// Trains until a number of steps, as a process that is stopped there.
+  private func train(
+    _ name: String, until stop: Int = .max, checkpoints: Int = 1000, threads: Int = 1,
+    options: TrainingOptions? = nil
+  ) throws -> Pix2pixTraining.Summary {
+    let steps = Mutex(0)
+    let counter = Counter()
+    var training = try Pix2pixTraining(
+      data: data, options: options ?? self.options, files: TrainingFiles(model: folder.path(name)),
+      resumes: true, restainVersion: "test",
+      context: ComputeContext(parallelism: Parallelism(threadCount: threads)),
+      surroundings: Pix2pixTraining.Surroundings(
+        shouldStop: { counter.value >= stop }, isCheckpointDue: { $0 >= checkpoints },
+        report: { if case .step(let step) = $0 { counter.value = step } }))
+    steps.withLock { $0 = training.startStep }
+    counter.value = training.startStep
+    return try training.run()
+  }
+
+  private final class Counter: Sendable {
+    private let number = Mutex(0)
+    var value: Int {
+      get { number.withLock { $0 } }
+      set { number.withLock { $0 = newValue } }
+    }
+  }
+
+  private func bytes(_ name: String) throws -> [Data] {
+    let files = TrainingFiles(model: folder.path(name))
+    let samples = try FileManager.default.contentsOfDirectory(atPath: files.samples).sorted()
+    let paths =
+      [files.model, files.table, files.checkpoint] + samples.map { "\(files.samples)/\($0)" }
+    return try paths.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+  }
+
+  @Test("a training stopped and resumed anywhere, with other threads, writes the same bytes")
+  func resume() throws {
+    let whole = try train("whole")
+    #expect(whole.isComplete && whole.step == 9)
+    let expected = try bytes("whole")
+    #expect(expected.count == 3 + 3)
+    for stop in [1, 4, 7] {
+      let name = "stopped\(stop)"
+      let first = try train(name, until: stop)
+      #expect(first.step == stop && !first.isComplete)
+      #expect(try train(name, threads: 2).isComplete)
+      #expect(try bytes(name) == expected, "stopped after \(stop)")
+    }
+  }
+
+  @Test("a training killed between checkpoints goes on from the last one to the same bytes")
+  func kill() throws {
+    _ = try train("whole")
+    let files = TrainingFiles(model: folder.path("killed"))
+    _ = try train("killed", until: 2)
+    let checkpoint = try Data(contentsOf: URL(fileURLWithPath: files.checkpoint))
+    // Later work reached the table, the samples and the model, but no later checkpoint the disk.
+    _ = try train("killed", until: 5)
+    try checkpoint.write(to: URL(fileURLWithPath: files.checkpoint))
+    _ = try train("killed")
+    #expect(try bytes("killed") == bytes("whole"))
+  }
+
+  @Test("the table has a row for each validation, without wall clock")
+  func table() throws {
+    _ = try train("m")
+    let text = try String(
+      contentsOfFile: TrainingFiles(model: folder.path("m")).table, encoding: .utf8)
+    let rows = text.split(separator: "\n")
+    #expect(rows[0] == "step,epoch,loss_g_l1,loss_g_gan,loss_d,lr,val_l1,val_psnr,val_ssim")
+    #expect(rows.dropFirst().map { $0.split(separator: ",")[0] } == ["4", "8", "9"])
+    #expect(rows.dropFirst().allSatisfy { $0.split(separator: ",").count == 9 })
+  }
+
+  @Test("the model kept is the best by validation, with its figures and data on the card")
+  func best() throws {
+    let summary = try train("m")
+    let model = try StainModel(path: TrainingFiles(model: folder.path("m")).model)
+    let training = try #require(model.card.training)
+    #expect(training.step == summary.bestStep)
+    #expect(training.validation == summary.best)
+    #expect(training.data[0].trainTiles == 5 && training.data[0].validationTiles == 2)
+    #expect(model.card.pixelSizeMicrons == 0.5)
+    #expect(model.card.normalization == .running)
+    _ = try model.generator(path: "m")
+  }
+
+  @Test("a checkpoint of other options or data is refused")
+  func foreign() throws {
+    _ = try train("m", until: 2)
+    var other = options
+    other.seed = 2
+    #expect(throws: StainingError.self) { _ = try train("m", options: other) }
+    try FileManager.default.removeItem(atPath: folder.path("set/train/toy_0_0.png"))
+    let less = try TrainingData(
+      folders: [folder.path("set")], memoryBytes: 0, forEach: inTurn)
+    #expect(throws: StainingError.self) {
+      _ = try Pix2pixTraining(
+        data: less, options: options, files: TrainingFiles(model: folder.path("m")), resumes: true,
+        restainVersion: "test", context: ComputeContext(),
+        surroundings: Pix2pixTraining.Surroundings())
+    }
+  }
+
+  @Test("a loss that is no number stops the training and names the tiles")
+  func diverged() throws {
+    var wild = options
+    wild.learningRate = 1e30
+    let error = #expect(throws: StainingError.self) { _ = try train("wild", options: wild) }
+    #expect(error.map { "\($0)".contains("toy_") } == true)
+  }
+
+  @Test("training learns: the validation error falls by a quarter on a change of colours")
+  func learns() throws {
+    var options = TrainingOptions(baseChannels: 4, totalSteps: 60)
+    options.validationInterval = 20
+    options.learningRate = 1e-3
+    _ = try train("m", options: options)
+    let text = try String(
+      contentsOfFile: TrainingFiles(model: folder.path("m")).table, encoding: .utf8)
+    let errors = text.split(separator: "\n").dropFirst().compactMap { row -> Double? in
+      let fields = row.split(separator: ",", omittingEmptySubsequences: false)
+      return Double(fields[6])
+    }
+    let first = try #require(errors.first)
+    #expect(try #require(errors.min()) < first * 0.75)
+  }
+
+  @Test("data sets without index, without tiles or of another pixel size are refused")
+  func unusableData() throws {
+    #expect(throws: StainingError.missing(path: "/no/such")) {
+      _ = try TrainingData(folders: ["/no/such"], memoryBytes: 0, forEach: inTurn)
+    }
+    #expect(throws: StainingError.self) {
+      _ = try TrainingData(folders: [folder.url.path], memoryBytes: 0, forEach: inTurn)
+    }
+    let other = folder.path("other")
+    try writeToyDataset(other, train: 1, validation: 0, seed: 1)
+    let index = URL(fileURLWithPath: "\(other)/dataset.json")
+    let text = try String(contentsOf: index, encoding: .utf8)
+    try text.replacingOccurrences(of: "\"pixel_size_um\":0.5", with: "\"pixel_size_um\":1")
+      .write(to: index, atomically: true, encoding: .utf8)
+    #expect(throws: StainingError.self) {
+      _ = try TrainingData(
+        folders: [folder.path("set"), other], memoryBytes: 0, forEach: inTurn)
+    }
+  }
+}

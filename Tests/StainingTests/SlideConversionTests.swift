@@ -1,0 +1,178 @@
+import Foundation
+import Pyramids
+import Rasters
+import Slides
+import Staining
+import Stitching
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("Conversion")
+struct SlideConversionTests {
+  private let folder: TemporaryDirectory
+  private let image: RGBImage
+  private let slide: Slide
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    // Glass from x = 720 on: whole tile columns without tissue.
+    image = section(width: 1200, height: 900, glassFrom: 0.6, seed: 31)
+    try writeSlide(image, folder.path("IHC.tif"), microns: 0.5)
+    slide = try Slide(path: folder.path("IHC.tif"))
+  }
+
+  private func conversion(
+    _ model: StainModel, threads: Int = 1, change: (inout ConversionOptions) -> Void = { _ in }
+  ) throws -> SlideConversion {
+    let path = folder.path("model.safetensors")
+    try model.write(to: path)
+    var options = ConversionOptions()
+    options.compression = .none
+    change(&options)
+    return try SlideConversion(
+      slide: slide, model: model, modelPath: path, options: options, restainVersion: "test",
+      context: ComputeContext(parallelism: Parallelism(threadCount: threads)))
+  }
+
+  private func converted(
+    _ conversion: SlideConversion, _ name: String = "out.tif"
+  ) throws -> RGBImage {
+    _ = try conversion.run(to: folder.path(name), replaces: true)
+    return try pixels(name)
+  }
+
+  private func pixels(_ name: String) throws -> RGBImage {
+    let result = try Slide(path: folder.path(name))
+    return try result.read(
+      PixelRegion(x: 0, y: 0, width: result.width, height: result.height), level: 0)
+  }
+
+  @Test("an identity model gives back identical pixels", arguments: [0, 64, 128])
+  func identity(overlap: Int) throws {
+    let conversion = try conversion(identityModel(microns: 0.5), threads: 2) {
+      $0.overlap = overlap
+      $0.convertsBackground = true
+    }
+    #expect(try converted(conversion) == image)
+    #expect(conversion.pixelSize == PixelSize(0.5))
+  }
+
+  @Test("background tiles stay as they are, tissue does not")
+  func background() throws {
+    let result = try converted(try conversion(randomModel(microns: 0.5)))
+    let right = PixelRegion(x: 1040, y: 0, width: 160, height: 900)
+    #expect(result.cropped(to: right) == image.cropped(to: right))
+    let left = PixelRegion(x: 0, y: 0, width: 500, height: 900)
+    #expect(ImageQuality.peakSignalToNoise(result.cropped(to: left), image.cropped(to: left)) < 30)
+    let all = try conversion(randomModel(microns: 0.5)) { $0.convertsBackground = true }
+    #expect(try converted(all).cropped(to: right) != image.cropped(to: right))
+  }
+
+  @Test("threads do not change the file, and a region equals the same part of the whole")
+  func independence() throws {
+    let model = randomModel(microns: 0.5)
+    let one = try conversion(model)
+    let whole = try converted(one, "one.tif")
+    _ = try converted(try conversion(model, threads: 3), "three.tif")
+    #expect(try data("one.tif") == data("three.tif"))
+    let part = try conversion(model, threads: 2) {
+      $0.region = PixelRegion(x: 300, y: 260, width: 300, height: 200)
+    }
+    #expect(part.plan.region == PixelRegion(x: 256, y: 256, width: 512, height: 256))
+    #expect(try converted(part, "part.tif") == whole.cropped(to: part.plan.region))
+  }
+
+  @Test("an interrupted conversion is taken up and ends in the same bytes", arguments: [1, 2, 3])
+  func resume(rows: Int) throws {
+    let model = randomModel(microns: 0.5)
+    let expected = try conversion(model).run(to: folder.path("whole.tif"), replaces: false)
+    let path = folder.path("resumed.tif")
+    let bands = Bands()
+    #expect(throws: CancellationError.self) {
+      _ = try conversion(model).run(
+        to: path, replaces: false,
+        surroundings: SlideConversion.Surroundings(
+          isCancelled: { bands.count >= rows }, progress: { _ in bands.add() }))
+    }
+    #expect(!FileManager.default.fileExists(atPath: path))
+    let started = Bands()
+    let summary = try conversion(model, threads: 2).run(
+      to: path, replaces: false,
+      surroundings: SlideConversion.Surroundings(
+        started: { done, _ in for _ in 0..<done { started.add() } }))
+    #expect(started.count == rows * 6)
+    #expect(try data("resumed.tif") == data("whole.tif"))
+    #expect(summary.seam == expected.seam)
+    #expect(summary.convertedCount == expected.convertedCount)
+    #expect(summary.convertedNow < expected.convertedCount)
+  }
+
+  @Test("unfinished work of other settings is refused, and given up with force")
+  func otherSettings() throws {
+    let model = randomModel(microns: 0.5)
+    let path = folder.path("out.tif")
+    let bands = Bands()
+    let stopping = SlideConversion.Surroundings(
+      isCancelled: { bands.count >= 1 }, progress: { _ in bands.add() })
+    #expect(throws: CancellationError.self) {
+      _ = try conversion(model).run(to: path, replaces: false, surroundings: stopping)
+    }
+    let other = try conversion(model) { $0.overlap = 32 }
+    #expect(throws: (any Error).self) { _ = try other.run(to: path, replaces: false) }
+    _ = try other.run(to: path, replaces: true)
+    #expect(FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test("a model of another pixel size sets the output's, and a slide too coarse is refused")
+  func pixelSize() throws {
+    let coarse = try conversion(identityModel(microns: 1))
+    _ = try coarse.run(to: folder.path("coarse.tif"), replaces: false)
+    let result = try Slide(path: folder.path("coarse.tif"))
+    #expect(result.width == 600 && result.height == 450)
+    #expect(abs(try result.requirePixelSize().mean - 1) < 1e-3)
+    let near = try conversion(identityModel(microns: 0.501))
+    #expect(near.pixelSize == PixelSize(0.5) && near.plan.width == 1200)
+    #expect(throws: StainingError.self) { _ = try conversion(identityModel(microns: 0.45)) }
+    _ = try conversion(identityModel(microns: 0.46))
+  }
+
+  @Test("a region outside the slide is refused")
+  func regionOutside() throws {
+    #expect(throws: StainingError.self) {
+      _ = try conversion(identityModel(microns: 0.5)) {
+        $0.region = PixelRegion(x: 5000, y: 0, width: 10, height: 10)
+      }
+    }
+  }
+
+  @Test(
+    "a slide that fails while it is read leaves no file",
+    .enabled(if: SharedData.isPresent, Comment(rawValue: SharedData.absence)))
+  func unreadable() throws {
+    let broken = try Slide(
+      path: SharedData.url("hostile/osp_unreadable.svs").path, pixelSizeOverride: 0.5)
+    let model = identityModel(microns: 0.5)
+    let modelPath = folder.path("identity.safetensors")
+    try model.write(to: modelPath)
+    #expect(throws: SlideError.self) {
+      let conversion = try SlideConversion(
+        slide: broken, model: model, modelPath: modelPath, options: ConversionOptions(),
+        restainVersion: "test", context: ComputeContext())
+      _ = try conversion.run(to: folder.path("broken.tif"), replaces: false)
+    }
+    let left = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+    #expect(!left.contains { $0.hasPrefix("broken") })
+  }
+
+  private func data(_ name: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: folder.path(name)))
+  }
+
+  private final class Bands: Sendable {
+    private let number = Mutex(0)
+    var count: Int { number.withLock { $0 } }
+    func add() { number.withLock { $0 += 1 } }
+  }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import Networks
+import Staining
+import TestSupport
+import Testing
+
+@Suite("Model files")
+struct StainModelTests {
+  private let folder: TemporaryDirectory
+
+  init() throws { folder = try TemporaryDirectory() }
+
+  private func trained() -> StainModel {
+    var model = randomModel(microns: 0.5)
+    model.card.training = ModelCard.Training(
+      data: [
+        ModelCard.Data(hash: "ab", cases: ["A \"12\"", "B"], trainTiles: 10, validationTiles: 2)
+      ],
+      seed: .max, totalSteps: 100, step: 60, batchSize: 2, discriminatorChannels: 4,
+      learningRate: 2e-4, l1Weight: 100,
+      validation: ValidationFigures(
+        l1: 0.1, peakSignalToNoise: 21.5, structuralSimilarity: 0.6, tileCount: 2))
+    return model
+  }
+
+  @Test("weights and card come back as they were written, and the same model gives the same bytes")
+  func roundTrip() throws {
+    let model = trained()
+    let path = folder.path("m.safetensors")
+    try model.write(to: path)
+    #expect(try StainModel(path: path) == model)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    try StainModel(path: path).write(to: path)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == bytes)
+    #expect(try model.generator(path: path).parameterCount > 0)
+  }
+
+  @Test("files that are no models end in one clear line")
+  func hostile() throws {
+    let good = folder.path("good.safetensors")
+    try trained().write(to: good)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: good))
+    let cases: [(String, Data)] = [
+      ("empty", Data()), ("short", Data([1, 2, 3])),
+      ("huge", Data([255, 255, 255, 255, 255, 255, 255, 127]) + Data("{}".utf8)),
+      ("cut", bytes.prefix(bytes.count / 2)),
+      ("noise", Data((0..<5000).map { UInt8($0 * 7 % 251) })),
+      ("no card", SafetensorsFile(tensors: [], metadata: [:]).data()),
+      ("bad card", SafetensorsFile(tensors: [], metadata: ["restain.card": "{}"]).data()),
+    ]
+    for (name, data) in cases {
+      let path = folder.path("\(name).safetensors")
+      try data.write(to: URL(fileURLWithPath: path))
+      let error = #expect(throws: StainingError.self, "\(name)") { _ = try StainModel(path: path) }
+      let text = error.map { "\($0)" } ?? ""
+      #expect(text.hasPrefix(path) && !text.contains("\n"), "\(text)")
+    }
+    #expect(throws: StainingError.missing(path: "/no/such")) {
+      _ = try StainModel(path: "/no/such")
+    }
+  }
+
+  @Test("weights that do not fit the card, or are no numbers, are refused")
+  func damaged() throws {
+    var model = trained()
+    model.card.baseChannels = 16
+    #expect(throws: StainingError.self) { _ = try model.generator(path: "m") }
+    model = trained()
+    model.state.tensors.removeLast()
+    #expect(throws: StainingError.self) { _ = try model.generator(path: "m") }
+    model = trained()
+    let last = try #require(model.state.tensors.last)
+    model.state.tensors[model.state.tensors.count - 1] = NamedTensor(
+      last.name, last.shape, [Float](repeating: .nan, count: last.count))
+    #expect(throws: StainingError.self) { _ = try model.generator(path: "m") }
+  }
+}
