@@ -63,21 +63,35 @@ enum PNGFilter {
     _ filter: UInt8, _ row: [UInt8], _ above: [UInt8], _ pixelByteCount: Int,
     into result: inout [UInt8]
   ) -> Int {
-    var sum = 0
+    // One loop a filter: with the choice inside, the loop would not become vector code.
+    switch filter {
+    case 0: difference(row, above, pixelByteCount, &result) { _, _, _ in 0 }
+    case 1: difference(row, above, pixelByteCount, &result) { left, _, _ in left }
+    case 2: difference(row, above, pixelByteCount, &result) { _, up, _ in up }
+    case 3: difference(row, above, pixelByteCount, &result) { left, up, _ in mean(left, up) }
+    default: difference(row, above, pixelByteCount, &result, paeth)
+    }
+  }
+
+  @inline(__always)
+  private static func difference(
+    _ row: [UInt8], _ above: [UInt8], _ pixelByteCount: Int, _ result: inout [UInt8],
+    _ prediction: (_ left: UInt8, _ up: UInt8, _ corner: UInt8) -> UInt8
+  ) -> Int {
+    var sum: Int32 = 0
     result.withUnsafeMutableBufferPointer { result in
       row.withUnsafeBufferPointer { row in
         above.withUnsafeBufferPointer { above in
           for place in 0..<result.count {
-            let guess = prediction(
-              filter, left: row[place], up: above[place + pixelByteCount], corner: above[place])
-            let difference = row[place + pixelByteCount] &- guess
+            let guess = prediction(row[place], above[place &+ pixelByteCount], above[place])
+            let difference = row[place &+ pixelByteCount] &- guess
             result[place] = difference
-            sum &+= Int(Int8(bitPattern: difference).magnitude)
+            sum &+= Int32(Int8(bitPattern: difference).magnitude)
           }
         }
       }
     }
-    return sum
+    return Int(sum)
   }
 
   @inline(__always)
@@ -85,17 +99,30 @@ enum PNGFilter {
     _ filter: UInt8, left: UInt8, up: UInt8, corner: UInt8
   ) -> UInt8 {
     switch filter {
-    case 0: return 0
-    case 1: return left
-    case 2: return up
-    case 3: return UInt8((UInt16(left) + UInt16(up)) / 2)
-    default:
-      // Paeth: the neighbour nearest to left + up − corner; ties go left, then up.
-      let (left16, up16, corner16) = (Int16(left), Int16(up), Int16(corner))
-      let toLeft = abs(up16 - corner16)
-      let toUp = abs(left16 - corner16)
-      let toCorner = abs(left16 + up16 - 2 * corner16)
-      return toLeft <= toUp && toLeft <= toCorner ? left : toUp <= toCorner ? up : corner
+    case 0: 0
+    case 1: left
+    case 2: up
+    case 3: mean(left, up)
+    default: paeth(left, up, corner)
     }
+  }
+
+  /// The mean of two neighbours, rounded down.
+  @inline(__always)
+  private static func mean(_ left: UInt8, _ up: UInt8) -> UInt8 {
+    UInt8(truncatingIfNeeded: (UInt16(left) &+ UInt16(up)) >> 1)
+  }
+
+  /// The neighbour nearest to left + up − corner; ties go left, then up.
+  @inline(__always)
+  private static func paeth(_ left: UInt8, _ up: UInt8, _ corner: UInt8) -> UInt8 {
+    let upStep = Int16(up) &- Int16(corner)
+    let leftStep = Int16(left) &- Int16(corner)
+    let bothSteps = upStep &+ leftStep
+    let toLeft = upStep < 0 ? 0 &- upStep : upStep
+    let toUp = leftStep < 0 ? 0 &- leftStep : leftStep
+    let toCorner = bothSteps < 0 ? 0 &- bothSteps : bothSteps
+    let nearer = toUp <= toCorner ? up : corner
+    return toLeft <= toUp && toLeft <= toCorner ? left : nearer
   }
 }
