@@ -2,7 +2,7 @@
 ///
 /// The form is a sum of Kronecker products of one-dimensional Gram matrices of the B-spline's derivatives, each
 /// with seven bands. Reference: Rueckert et al. 1999, IEEE TMI 18(8), equation 5.
-struct BendingEnergy {
+package struct BendingEnergy {
   private let columns: Int
   private let rows: Int
   private let across: [BandedGram]
@@ -13,7 +13,7 @@ struct BendingEnergy {
   ///   - columns: Control points from left to right.
   ///   - rows: Control points from top to bottom.
   ///   - spacing: Between knots; displacements have the same unit.
-  init(columns: Int, rows: Int, spacing: Double) {
+  package init(columns: Int, rows: Int, spacing: Double) {
     self.columns = columns
     self.rows = rows
     across = (0..<3).map { BandedGram(count: columns, derivative: $0) }
@@ -22,7 +22,7 @@ struct BendingEnergy {
   }
 
   /// The energy of one component, and its gradient added to `gradient` times `weight`.
-  func value(
+  package func value(
     of coefficients: ArraySlice<Double>, weight: Double, addingGradientTo gradient: inout [Double]
   ) -> Double {
     let start = coefficients.startIndex

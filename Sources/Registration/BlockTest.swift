@@ -19,6 +19,8 @@ struct BlockTest {
     let blockCount: Int
     /// Blocks with a clear match.
     let clearCount: Int
+    /// The share of blocks around which hardly any block has a clear match although most have elsewhere.
+    let unsupportedShare: Double
     var median: Double? { map.median }
     var clearShare: Double { blockCount > 0 ? Double(clearCount) / Double(blockCount) : 0 }
   }
@@ -27,10 +29,9 @@ struct BlockTest {
   ///
   /// - Parameters:
   ///   - fixed: The fixed section at the working pixel size.
-  ///   - warped: The moving density in the fixed grid.
-  ///   - inside: 1 where the moving section is known.
+  ///   - warped: The moving section in the fixed grid.
   /// - Returns: The residuals and how many blocks have one.
-  func outcome(fixed: SectionLevel, warped: Plane, inside: Plane) -> Outcome {
+  func outcome(fixed: SectionLevel, warped: WarpedPlanes) -> Outcome {
     let pixelSize = fixed.pixelSize
     // Rows of a block are read eight pixels at a time.
     let half = max(4, Int((Self.blockMicrons / 8 / pixelSize).rounded()) * 4)
@@ -43,13 +44,13 @@ struct BlockTest {
     let columns = Int(extentX / lattice)
     let blockRows = Int(extentY / lattice)
     let reference = fixed.density.blurred(deviation: 1)
-    let target = warped.blurred(deviation: 1)
+    let target = warped.density.blurred(deviation: 1)
     let found = FloatBuffer(count: columns * blockRows)
     rows.forEach(count: columns * blockRows) { @Sendable index in
       let x = Int(((Double(index % columns) + 0.5) * lattice / pixelSize).rounded())
       let y = Int(((Double(index / columns) + 0.5) * lattice / pixelSize).rounded())
       found.pointer[index] = Self.residual(
-        reference: reference, tissue: fixed.tissue, target: target, inside: inside, x: x, y: y,
+        reference: reference, tissue: fixed.tissue, target: target, warped: warped, x: x, y: y,
         half: half, search: search)
     }
     let values = found.values
@@ -58,13 +59,41 @@ struct BlockTest {
         spacing: lattice, columns: columns, rows: blockRows,
         microns: values.map { $0 < 0 ? -1 : ($0 * Float(pixelSize) * 10).rounded() / 10 }),
       blockCount: values.reduce(0) { $0 + ($1 > -1.5 ? 1 : 0) },
-      clearCount: values.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) })
+      clearCount: values.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) },
+      unsupportedShare: Self.unsupportedShare(values, columns: columns, rows: blockRows))
+  }
+
+  /// Blocks whose five by five neighbourhood has less than a quarter of the section's share of clear matches.
+  private static func unsupportedShare(_ values: [Float], columns: Int, rows: Int) -> Double {
+    let total = values.count { $0 > -1.5 }
+    let clear = values.count { $0 >= 0 }
+    guard total > 0 else { return 0 }
+    let share = Double(clear) / Double(total)
+    var unsupported = 0
+    for row in 0..<rows {
+      for column in 0..<columns where values[row * columns + column] > -1.5 {
+        var nearTotal = 0
+        var nearClear = 0
+        for y in max(0, row - 2)...min(rows - 1, row + 2) {
+          for x in max(0, column - 2)...min(columns - 1, column + 2) {
+            let value = values[y * columns + x]
+            if value > -1.5 { nearTotal += 1 }
+            if value >= 0 { nearClear += 1 }
+          }
+        }
+        // Fewer than twelve blocks say nothing about a place.
+        if nearTotal >= 12, Double(nearClear) < 0.25 * share * Double(nearTotal) {
+          unsupported += 1
+        }
+      }
+    }
+    return Double(unsupported) / Double(total)
   }
 
   /// Pixels; −1 without a clear match, −2 without tissue.
   private static func residual(
-    reference: Plane, tissue: Plane, target: Plane, inside: Plane, x: Int, y: Int, half: Int,
-    search: Int
+    reference: Plane, tissue: Plane, target: Plane, warped: WarpedPlanes, x: Int, y: Int,
+    half: Int, search: Int
   ) -> Float {
     let left = x - half
     let top = y - half
@@ -74,14 +103,16 @@ struct BlockTest {
     else { return -2 }
     var covered: Float = 0
     var known: Float = 0
+    var shared: Float = 0
     for row in top..<top + side {
       for column in left..<left + side {
         covered += tissue[column, row]
-        known += inside[column, row]
+        known += warped.inside[column, row]
+        shared += warped.tissue[column, row]
       }
     }
     let area = Float(side * side)
-    guard covered > 0.5 * area, known > 0.99 * area else { return -2 }
+    guard covered > 0.5 * area, shared > 0.5 * area, known > 0.99 * area else { return -2 }
     var block = [Float](repeating: 0, count: side * side)
     var mean: Float = 0
     for row in 0..<side {

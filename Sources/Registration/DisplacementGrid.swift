@@ -31,7 +31,7 @@ public struct DisplacementGrid: Hashable, Codable, Sendable {
   }
 
   /// Makes a grid of no displacement with that many control points.
-  init(spacing: Double, columns: Int, rows: Int) {
+  package init(spacing: Double, columns: Int, rows: Int) {
     self.spacing = spacing
     self.columns = columns
     self.rows = rows

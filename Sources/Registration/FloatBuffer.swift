@@ -2,17 +2,17 @@
 ///
 /// Not guarded by a lock: every parallel loop that writes to one writes to rows of its own, and the loop ends
 /// before anybody reads them.
-final class FloatBuffer: @unchecked Sendable {
-  let pointer: UnsafeMutablePointer<Float>
-  let count: Int
+package final class FloatBuffer: @unchecked Sendable {
+  package let pointer: UnsafeMutablePointer<Float>
+  package let count: Int
 
-  init(count: Int) {
+  package init(count: Int) {
     self.count = count
     pointer = .allocate(capacity: max(1, count))
     pointer.initialize(repeating: 0, count: max(1, count))
   }
 
-  convenience init(_ values: [Float]) {
+  package convenience init(_ values: [Float]) {
     self.init(count: values.count)
     values.withUnsafeBufferPointer { source in
       if let base = source.baseAddress { pointer.update(from: base, count: values.count) }
@@ -21,7 +21,7 @@ final class FloatBuffer: @unchecked Sendable {
 
   deinit { pointer.deallocate() }
 
-  var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+  package var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
   func fill(_ value: Float) { pointer.update(repeating: value, count: count) }
 }

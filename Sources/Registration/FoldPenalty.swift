@@ -1,5 +1,5 @@
 /// Keeps a displacement from folding: the mean of `max(0, limit − det(I + grad u))²` over four by four points a cell.
-struct FoldPenalty {
+package struct FoldPenalty {
   let columns: Int
   let rows: Int
   /// Between knots, in the unit of the displacements.
@@ -10,7 +10,7 @@ struct FoldPenalty {
   private let values: [CubicSpline.Weights]
   private let slopes: [CubicSpline.Weights]
 
-  init(columns: Int, rows: Int, spacing: Double) {
+  package init(columns: Int, rows: Int, spacing: Double) {
     self.columns = columns
     self.rows = rows
     self.spacing = spacing
@@ -20,7 +20,7 @@ struct FoldPenalty {
   }
 
   /// The penalty of both components, x first, and its gradient added times `weight`.
-  func value(
+  package func value(
     of coefficients: [Double], weight: Double, addingGradientTo gradient: inout [Double]
   ) -> Double {
     let half = columns * rows

@@ -2,7 +2,7 @@
 ///
 /// `r² = ((g_T · g_R)² + τ² ρ²) / (|g_T|²_τ |g_R|²_ρ)` with `|g|²_e = g · g + e²`; edges below `e` do not
 /// count. Reference: Haber and Modersitzki 2007, Methods Inf. Med. 46(3); in the form that ignores the sign.
-struct GradientFieldMetric: SimilarityMetric {
+package struct GradientFieldMetric: SimilarityMetric {
   private let width: Int
   private let height: Int
   private let fixedX: FloatBuffer
@@ -11,7 +11,7 @@ struct GradientFieldMetric: SimilarityMetric {
   private let alongX: FloatBuffer
   private let alongY: FloatBuffer
 
-  var reach: Int { 2 }
+  package var reach: Int { 2 }
 
   /// Edges under this share of the mean gradient in tissue are noise.
   static let edgeShare: Float = 0.5
@@ -36,7 +36,7 @@ struct GradientFieldMetric: SimilarityMetric {
       fixedX, fixedY, weights: weights, width: width, height: height, rows: rows)
   }
 
-  func evaluate(
+  package func evaluate(
     warped: FloatBuffer, weights: FloatBuffer, derivative: FloatBuffer, rows: RowLoop
   ) -> Double {
     let (width, height) = (width, height)

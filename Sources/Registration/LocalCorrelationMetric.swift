@@ -2,7 +2,7 @@
 ///
 /// `1 − c² / (v_R v_T + ε)` with the window's covariance and variances. Squared, so that stains of opposite
 /// contrast agree as well. Reference: Avants et al. 2008, Medical Image Analysis 12(1), equation 5.
-struct LocalCorrelationMetric: SimilarityMetric {
+package struct LocalCorrelationMetric: SimilarityMetric {
   private let reference: FloatBuffer
   private let mean: FloatBuffer
   private let variance: FloatBuffer
@@ -14,7 +14,7 @@ struct LocalCorrelationMetric: SimilarityMetric {
   /// Densities are 0…1: a deviation of 0.05 against 0.05, below which nothing is structure.
   private static let floor: Float = 6e-6
 
-  var reach: Int { radius }
+  package var reach: Int { radius }
 
   init(reference: FloatBuffer, width: Int, height: Int, radius: Int, rows: RowLoop) {
     self.reference = reference
@@ -41,7 +41,7 @@ struct LocalCorrelationMetric: SimilarityMetric {
     }
   }
 
-  func evaluate(
+  package func evaluate(
     warped: FloatBuffer, weights: FloatBuffer, derivative: FloatBuffer, rows: RowLoop
   ) -> Double {
     let (width, height) = (width, height)

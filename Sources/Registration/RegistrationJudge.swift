@@ -6,8 +6,8 @@ enum RegistrationGates {
   /// Square microns of tissue that each section needs: a core of a quarter of a millimetre.
   static let leastTissue = 50_000.0
   /// Sections of one block differ less in scale, also from another scanner.
-  static let scales = 0.9...1.1
-  static let mostShear = 0.1
+  static let scales = 0.85...1.18
+  static let mostShear = 0.3
   /// Areas of tissue may not shrink further.
   static let leastJacobian = 0.1
   /// Tissue masks that overlap less are not of the same place.
@@ -18,6 +18,8 @@ enum RegistrationGates {
   static let mostResidual = 25.0
   /// Of the tissue blocks, those that must have a clear match.
   static let leastClearShare = 0.08
+  /// Of the tissue, what may lie where the neighbourhood has no match although the rest has.
+  static let mostUnsupported = 0.08
 }
 
 /// Chooses between rigid, affine and bent, and decides whether a person has to look.
@@ -65,9 +67,14 @@ struct RegistrationJudge {
     let fullShape = AffineShape(affine)
     if !RegistrationGates.scales.contains(fullShape.scale) { reasons.append(.implausibleScale) }
     if fullShape.shear > RegistrationGates.mostShear { reasons.append(.implausibleShear) }
+    if chosen.blocks.unsupportedShare > RegistrationGates.mostUnsupported {
+      reasons.append(.residualTooLarge)
+    }
     if chosen.blocks.clearShare < RegistrationGates.leastClearShare {
       reasons.append(.noAgreement)
-    } else if (chosen.blocks.median ?? .infinity) > RegistrationGates.mostResidual {
+    } else if (chosen.blocks.median ?? .infinity) > RegistrationGates.mostResidual,
+      !reasons.contains(.residualTooLarge)
+    {
       reasons.append(.residualTooLarge)
     }
     let status = reasons.isEmpty ? RegistrationStatus.ok : .needsReview
@@ -102,7 +109,7 @@ struct RegistrationJudge {
   ) -> Option {
     let warped = planes(affine, displacement)
     let blocks = BlockTest(rows: rows).outcome(
-      fixed: run.fixed.levels[0], warped: warped.density, inside: warped.inside)
+      fixed: run.fixed.levels[0], warped: warped)
     return Option(
       kind: kind, affine: affine, displacement: displacement, warped: warped, blocks: blocks)
   }

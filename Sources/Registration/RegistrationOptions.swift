@@ -14,7 +14,7 @@ public struct RegistrationOptions: Sendable, Hashable {
   /// Radius in pixels of the window of the local correlation; 0 for normalised gradient fields.
   public var correlationRadius = 4
   /// The coarsest pixel size at which the section is bent, in microns.
-  public var coarsestBend = 32.0
+  public var coarsestBend = 64.0
   /// Steps of the optimiser at each pixel size.
   public var maxIterations = 60
 

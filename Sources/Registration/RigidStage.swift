@@ -1,3 +1,4 @@
+import Foundation
 import Rasters
 
 /// Finds the pose: search over everything, then refinement of the best few.
@@ -6,8 +7,10 @@ struct RigidStage {
   let metric: MetricKind
 
   struct Outcome {
-    /// Fixed to moving microns.
-    let map: AffineMap
+    /// Turn and shift, fixed to moving microns.
+    let rigid: AffineMap
+    /// The straight map that the turn and shift were taken from.
+    let affine: AffineMap
     /// How far the best pose is ahead of the best one elsewhere, as a share of its own score.
     let margin: Double
   }
@@ -16,29 +19,60 @@ struct RigidStage {
   func outcome(fixed: SectionPlanes, moving: SectionPlanes) -> Outcome? {
     let found = RigidSearch(rows: rows).candidates(fixed: fixed, moving: moving, count: 8)
     guard !found.isEmpty else { return nil }
-    var refined = found.map { candidate in
-      Refined(map: candidate.pose.map, score: candidate.score)
+    // A candidate is first turned and shifted at about 140 pixels; the best ones are then straightened, since
+    // a warp leaves no rigid pose with much local agreement, and scored at about 300 pixels.
+    var refined = improved(
+      found.map { Refined(map: $0.pose.map, score: $0.score) }, fixed, moving, longSide: 140,
+      freedom: .rigid)
+    let straightened = [70, 140, 300].reduce(Array(refined.prefix(Self.straightenedCount))) {
+      improved($0, fixed, moving, longSide: $1, freedom: .affine)
     }
-    for (longSide, kept) in [(140, 8), (300, 3)] {
-      let index = Self.levelIndex(fixed, moving, longSide: longSide)
-      let problem = LevelProblem(
-        fixed: fixed.levels[index], moving: moving.levels[index], metric: metric, rows: rows)
-      refined = refined.prefix(kept).map { candidate in
-        let better = ParametricAlignment(problem: problem, freedom: .rigid).improved(candidate.map)
-        let similarity = better.overlap - (better.value - (1 - better.overlap))
-        // Similarity times the covered share is what `similarity` holds; its root keeps small overlaps low.
-        return Refined(
-          map: better.map,
-          score: better.overlap > 0 ? similarity / better.overlap.squareRoot() : 0)
-      }
-      refined.sort { $0.score > $1.score }
-    }
+    refined = straightened
     let best = refined[0]
     let centre = fixed.levels[0]
     let spread = 0.1 * Double(max(centre.width, centre.height)) * centre.pixelSize
     let other = refined.dropFirst().first { !$0.isNear(best, level: centre, microns: spread) }
     let margin = other.map { (best.score - $0.score) / max(best.score, 1e-9) } ?? 1
-    return Outcome(map: best.map, margin: max(0, min(1, margin)))
+    let rigid = RigidStage.nearestRigid(best.map, about: fixed.levels[0])
+    return Outcome(rigid: rigid, affine: best.map, margin: max(0, min(1, margin)))
+  }
+
+  private static let straightenedCount = 4
+
+  /// Improves maps at one pixel size; the best comes first.
+  private func improved(
+    _ candidates: [Refined], _ fixed: SectionPlanes, _ moving: SectionPlanes, longSide: Int,
+    freedom: ParametricAlignment.Freedom
+  ) -> [Refined] {
+    let index = Self.levelIndex(fixed, moving, longSide: longSide)
+    let problem = LevelProblem(
+      fixed: fixed.levels[index], moving: moving.levels[index], metric: metric, rows: rows)
+    let result = candidates.map { candidate in
+      let better = ParametricAlignment(problem: problem, freedom: freedom).improved(candidate.map)
+      let similarity = 1 - better.value
+      let dice = WarpedPlanes(
+        fixed: fixed.levels[index], moving: moving.levels[index], affine: better.map,
+        displacement: nil, rows: rows
+      ).dice(fixed: fixed.levels[index])
+      // Similarity holds the covered share once; its root keeps small overlaps low.
+      return Refined(
+        map: better.map,
+        score: better.overlap > 0
+          ? similarity / better.overlap.squareRoot() * dice.squareRoot() : 0)
+    }
+    return result.sorted { $0.score > $1.score }
+  }
+
+  /// The turn and shift nearest to a straight map, with the same side, that agrees with it in the middle.
+  static func nearestRigid(_ map: AffineMap, about level: SectionLevel) -> AffineMap {
+    let side = map.determinant < 0 ? -1.0 : 1.0
+    let angle = atan2(map.d * side - map.b, map.a * side + map.e)
+    let centre = TissueBox(level)?.centre ?? MicronPoint(x: 0, y: 0)
+    let target = map(x: centre.x, y: centre.y)
+    return RigidPose(
+      angle: angle, isMirrored: side < 0, fixedCentre: centre,
+      movingCentre: MicronPoint(x: target.x, y: target.y)
+    ).map
   }
 
   /// The finest level whose long side is not above a number of pixels, the coarsest there is otherwise.
@@ -55,16 +89,16 @@ struct RigidStage {
     let map: AffineMap
     let score: Double
 
-    /// Whether two maps put the section's corners near each other.
+    /// Whether two maps have the same side, turns within 15° of each other and the same place for the tissue.
     func isNear(_ other: Refined, level: SectionLevel, microns: Double) -> Bool {
-      let right = Double(level.width) * level.pixelSize
-      let bottom = Double(level.height) * level.pixelSize
-      return [(0, 0), (right, 0), (0, bottom), (right, bottom)].allSatisfy { corner in
-        let here = map(x: corner.0, y: corner.1)
-        let there = other.map(x: corner.0, y: corner.1)
-        return MicronPoint(x: here.x, y: here.y).distance(to: MicronPoint(x: there.x, y: there.y))
-          < microns
-      }
+      guard map.determinant * other.map.determinant > 0 else { return false }
+      let turn = AffineShape(map).rotationDegrees - AffineShape(other.map).rotationDegrees
+      guard abs(turn.remainder(dividingBy: 360)) < 15 else { return false }
+      let centre = TissueBox(level)?.centre ?? MicronPoint(x: 0, y: 0)
+      let here = map(x: centre.x, y: centre.y)
+      let there = other.map(x: centre.x, y: centre.y)
+      return MicronPoint(x: here.x, y: here.y).distance(to: MicronPoint(x: there.x, y: there.y))
+        < microns
     }
   }
 }

@@ -1,10 +1,10 @@
 import Tensors
 
 /// Loops over rows on several threads whose results do not depend on how many there are.
-struct RowLoop: Sendable {
+package struct RowLoop: Sendable {
   private let parallelism: Parallelism
 
-  init(threadCount: Int) { parallelism = Parallelism(threadCount: threadCount) }
+  package init(threadCount: Int) { parallelism = Parallelism(threadCount: threadCount) }
 
   /// Rows handled together; a constant, so that partial sums are formed the same way on any machine.
   private static let bandHeight = 16

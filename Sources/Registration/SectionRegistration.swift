@@ -49,15 +49,15 @@ struct RegistrationRun {
     }
     let stage = RigidStage(rows: rows, metric: options.metric)
     guard let pose = stage.outcome(fixed: fixed, moving: moving) else { return nothing(.noOverlap) }
-    let affine = straightened(pose.map)
+    let affine = straightened(pose.affine)
     let bent = bent(affine)
     return RegistrationJudge(run: self, rows: rows).result(
-      before: centred, rigid: pose.map, affine: affine, bent: bent, margin: pose.margin)
+      before: centred, rigid: pose.rigid, affine: affine, bent: bent, margin: pose.margin)
   }
 
   private func straightened(_ start: AffineMap) -> AffineMap {
     var map = start
-    let coarsest = RigidStage.levelIndex(fixed, moving, longSide: 200)
+    let coarsest = RigidStage.levelIndex(fixed, moving, longSide: 300)
     for index in stride(from: coarsest, through: 0, by: -1)
     where index == coarsest || fixed.levels[index].pixelSize >= 7.9 {
       let problem = LevelProblem(
@@ -76,16 +76,22 @@ struct RegistrationRun {
     var grid: DisplacementGrid?
     for index in stride(from: coarsest, through: 0, by: -1) {
       let level = fixed.levels[index]
-      let start =
-        grid?.refined()
-        ?? DisplacementGrid(
-          spacing: Double(options.knotPixels) * level.pixelSize,
+      // Coarse levels get knots twice as dense for their pixels: a large warp has to be caught there.
+      let knotPixels = index < 2 ? options.knotPixels : options.knotPixels / 2
+      let spacing = Double(knotPixels) * level.pixelSize
+      let start: DisplacementGrid
+      if let grid {
+        start = grid.spacing > 1.5 * spacing ? grid.refined() : grid
+      } else {
+        start = DisplacementGrid(
+          spacing: spacing,
           covering: MicronPoint(
             x: Double(level.width) * level.pixelSize, y: Double(level.height) * level.pixelSize))
+      }
       let problem = LevelProblem(
         fixed: level, moving: moving.levels[index], metric: options.metric, rows: rows)
       let alignment = FreeFormAlignment(
-        problem: problem, affine: affine, knotPixels: options.knotPixels,
+        problem: problem, affine: affine, knotPixels: knotPixels,
         stiffness: options.stiffness, maxIterations: options.maxIterations)
       grid = alignment.improved(start).grid
     }

@@ -1,5 +1,5 @@
 /// How unlike two pictures on one grid are, and how that changes with every pixel of the warped one.
-protocol SimilarityMetric: Sendable {
+package protocol SimilarityMetric: Sendable {
   /// How far from the moving picture's edge, in pixels, values depend on what is not there.
   var reach: Int { get }
 
@@ -17,13 +17,13 @@ protocol SimilarityMetric: Sendable {
 }
 
 /// Which metric is used.
-enum MetricKind: Sendable, Hashable {
+package enum MetricKind: Sendable, Hashable {
   /// Normalised gradient fields, sign-free.
   case gradientField
   /// Squared local correlation over a window of that radius in pixels.
   case localCorrelation(radius: Int)
 
-  func metric(
+  package func metric(
     for plane: FloatBuffer, width: Int, height: Int, weights: FloatBuffer, rows: RowLoop
   )
     -> any SimilarityMetric

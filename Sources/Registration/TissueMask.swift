@@ -18,8 +18,8 @@ public enum TissueMask {
   /// 1 on tissue, 0 on glass.
   ///
   /// A cell of 16 µm is tissue when, smoothed over 24 µm, its density or the density's deviation (what an
-  /// unstained section shows: edges) exceeds what glass has. Gaps narrower than about 50 µm close; parts under
-  /// 2 % of the largest are dust.
+  /// unstained section shows: edges) exceeds what glass has; the limits fall with the section's own contrast.
+  /// Gaps narrower than about 50 µm close; parts under 2 % of the largest are dust.
   static func tissue(density: Plane, valid: Plane, pixelSize: Double) -> Plane {
     let cell = max(1, Int((16 / pixelSize).rounded()))
     let columns = (density.width + cell - 1) / cell
@@ -48,6 +48,8 @@ public enum TissueMask {
     }
     means = means.blurred(deviation: 1.5)
     deviations = deviations.blurred(deviation: 1.5)
+    let densityLimit = Limit.density.value(means.values)
+    let deviationLimit = Limit.deviation.value(deviations.values)
     var cells = means.values.indices.map { index in
       means.values[index] > densityLimit || deviations.values[index] > deviationLimit
     }
@@ -62,10 +64,27 @@ public enum TissueMask {
     return result
   }
 
-  /// Glass shows below 0.01 after white balance; pale stains start at 0.04.
-  private static let densityLimit: Float = 0.03
-  /// JPEG and camera noise on glass stay below 0.008 (2 levels of 255 are 0.0035).
-  private static let deviationLimit: Float = 0.012
+  /// What a cell has to exceed to be tissue: a share of the section's highest, at least what glass shows
+  /// and at most what every stain exceeds.
+  private struct Limit {
+    let share: Float
+    let noise: Float
+    let range: ClosedRange<Float>
+
+    /// Uneven light leaves up to 0.006 on glass; pale stains start at 0.04, unstained tissue at 0.012.
+    static let density = Limit(share: 0.35, noise: 0, range: 0.006...0.03)
+    /// JPEG and camera noise on glass: 0.0003 to 0.008 (2 levels of 255 are 0.0035), the lowest tenth of
+    /// cells tells; unstained tissue has 0.002 and more.
+    static let deviation = Limit(share: 0.1, noise: 3, range: 0.001...0.012)
+
+    func value(_ values: [Float]) -> Float {
+      let sorted = values.sorted()
+      guard let first = sorted.first else { return range.upperBound }
+      let low = sorted.count > 10 ? sorted[sorted.count / 10] : first
+      let high = sorted[sorted.count * 98 / 100]
+      return min(max(high * share, low * noise, range.lowerBound), range.upperBound)
+    }
+  }
 
   private static func closed(_ cells: [Bool], columns: Int, rows: Int, radius: Int) -> [Bool] {
     let grown = spread(cells, columns: columns, rows: rows, radius: radius, value: true)

@@ -1,0 +1,115 @@
+import Foundation
+import Rasters
+import Registration
+import TestSupport
+import Testing
+
+@Suite("Files of points")
+struct PointFileTests {
+  private let shift: (Level0Point) -> Level0Point = { Level0Point(x: $0.x + 10, y: $0.y - 5) }
+
+  @Test("a table keeps its other columns and moves x and y")
+  func table() throws {
+    let table = try PointTable(
+      text: "id,x,class,y\r\n1,2.5,\"a, b\",7\r\n2,0,c,-1\r\n\r\n", name: "t.csv")
+    #expect(
+      table.mapped(shift).text
+        == "id,x,class,y\n1,12.5000,\"a, b\",2.0000\n2,10.0000,c,-6.0000\n")
+  }
+
+  @Test("landmarks are named by id, by a nameless first column, or by their place")
+  func names() throws {
+    let byName = try PointTable(text: "id,x,y\n7,1,2\n", name: "a").pointsByName
+    #expect(byName["7"] == Level0Point(x: 1, y: 2))
+    let byIndex = try PointTable(text: ",X,Y\n0,1,2\n1,3,4\n", name: "b").pointsByName
+    #expect(byIndex["1"] == Level0Point(x: 3, y: 4))
+    let byPlace = try PointTable(text: "x,y\n1,2\n", name: "c").pointsByName
+    #expect(byPlace["0"] == Level0Point(x: 1, y: 2))
+  }
+
+  @Test(
+    "a table that cannot be understood is refused with its line",
+    arguments: [("", 1), ("a,b\n1,2", 1), ("id,x,y\n1,2\n", 2), ("x,y\n1,2\n3,nan\n", 3)])
+  func hostile(text: String, line: Int) {
+    #expect {
+      try PointTable(text: text, name: "t.csv")
+    } throws: { error in
+      guard case RegistrationError.malformedTable("t.csv", line, _) = error else { return false }
+      return true
+    }
+  }
+
+  @Test("every geometry moves and everything else stays")
+  func geometry() throws {
+    let text = """
+      {"type":"FeatureCollection","features":[
+        {"type":"Feature","id":"a","geometry":{"type":"Point","coordinates":[1,2]},
+         "nucleusGeometry":{"type":"Polygon","coordinates":[[[0,0],[1,0],[0,0]]]},
+         "properties":{"coordinates":[5,5],"name":"kept","isLocked":true}},
+        {"type":"Feature","geometry":{"type":"MultiPolygon","coordinates":[[[[1,1],[2,2],[1,1]]]]},
+         "properties":{}},
+        {"type":"Feature","geometry":{"type":"GeometryCollection","geometries":[
+          {"type":"LineString","coordinates":[[3,4,9],[5,6,9]]}]},"properties":null}]}
+      """
+    let moved = try GeometryFile(data: Data(text.utf8), name: "t").mapped(shift).data()
+    let result = String(decoding: moved, as: UTF8.self)
+    #expect(result.contains(#""coordinates":[11,-3],"type":"Point""#))
+    #expect(result.contains(#"[[[10,-5],[11,-5],[10,-5]]]"#))
+    #expect(result.contains(#"[[[[11,-4],[12,-3],[11,-4]]]]"#))
+    #expect(result.contains(#"[[13,-1,9],[15,1,9]]"#))
+    #expect(result.contains(#""coordinates":[5,5],"isLocked":true,"name":"kept""#))
+  }
+
+  @Test(
+    "a file that is no GeoJSON is refused",
+    arguments: [
+      "", "{}", #"{"type":"Feature"}"#, #"{"type":"Point","coordinates":["a","b"]}"#,
+      #"{"type":"Polygon","coordinates":[[1,2],[3,4]]}"#, #"[{"type":"Topology"}]"#,
+    ])
+  func hostileGeometry(text: String) {
+    #expect(throws: RegistrationError.self) {
+      try GeometryFile(data: Data(text.utf8), name: "t.geojson")
+    }
+  }
+}
+
+@Suite("Landmark error")
+struct RegistrationAccuracyTests {
+  /// 300 × 400 pixels of 2 µm: a diagonal of 1000 µm.
+  private let frame = SectionFrame(name: "f", width: 300, height: 400, pixelSize: PixelSize(2))
+
+  @Test("the figures are those of BIRL's definitions, worked out by hand")
+  func definitions() throws {
+    // The map takes fixed x to x + 10 µm; moving landmarks lie 13, 10, 10 and 4 µm to the right of the fixed.
+    let transform = SectionTransform(
+      fixed: frame, moving: frame, affine: AffineMap(a: 1, b: 0, c: 10, d: 0, e: 1, f: 0))
+    let fixed = ["1": 0.0, "2": 50, "3": 100, "4": 150, "5": 200]
+    let offsets = ["1": 13.0, "2": 10, "3": 10, "4": 4, "9": 0]
+    let accuracy = try #require(
+      RegistrationAccuracy(
+        of: transform, fixed: fixed.mapValues { Level0Point(x: $0, y: 0) },
+        moving: Dictionary(
+          uniqueKeysWithValues: offsets.map { name, offset in
+            (name, Level0Point(x: (fixed[name] ?? 0) + offset / 2, y: 0))
+          })))
+    #expect(accuracy.landmarkCount == 4)
+    // Errors 3, 0, 0, 6 µm; before 13, 10, 10, 4.
+    #expect(abs(accuracy.medianRelative - 0.0015) < 1e-12)
+    #expect(abs(accuracy.meanRelative - 0.00225) < 1e-12)
+    #expect(abs(accuracy.maxRelative - 0.006) < 1e-12)
+    #expect(abs(accuracy.initialMedianRelative - 0.01) < 1e-12)
+    #expect(accuracy.robustness == 0.75)
+    #expect(abs(accuracy.medianMicrons - 1.5) < 1e-9)
+    // Mean distances of the landmarks at 0, 100, 200, 300 µm are 150, 100, 100, 150.
+    #expect(abs(accuracy.weightedMeanRelative - (0.003 * 150 + 0.006 * 150) / 500) < 1e-12)
+    // Ranks 0, 0, 3, 6 at place 2.7.
+    #expect(abs(accuracy.percentile90Microns - 5.1) < 1e-9)
+  }
+
+  @Test("tables without a common landmark have no accuracy")
+  func none() {
+    let transform = SectionTransform(fixed: frame, moving: frame, affine: .identity)
+    let point = Level0Point(x: 0, y: 0)
+    #expect(RegistrationAccuracy(of: transform, fixed: ["a": point], moving: ["b": point]) == nil)
+  }
+}
