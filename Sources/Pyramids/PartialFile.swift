@@ -23,7 +23,7 @@ final class PartialFile {
     descriptor = open(path + ".partial", O_RDWR | O_CLOEXEC | create, 0o666)
     guard descriptor >= 0 else { throw PartialFile.failure(path) }
     // From here on deinit closes the descriptor.
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw .busy(path: path) }
+    guard Self.isLocked(descriptor) else { throw .busy(path: path) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw PartialFile.failure(path) }
     guard Int(status.st_size) >= byteCount else {
@@ -34,6 +34,19 @@ final class PartialFile {
   }
 
   deinit { close(descriptor) }
+
+  /// Takes the lock, trying for half a second.
+  ///
+  /// A child that this process is just starting holds copies of all descriptors, and with them the lock of a
+  /// writer that has ended meanwhile, until it executes its own program.
+  private static func isLocked(_ descriptor: Int32) -> Bool {
+    for _ in 0..<50 {
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+      guard errno == EWOULDBLOCK || errno == EINTR else { return false }
+      usleep(10_000)
+    }
+    return false
+  }
 
   /// Adds bytes at the end.
   func append(_ bytes: [UInt8]) throws(PyramidError) {
