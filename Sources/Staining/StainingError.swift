@@ -57,7 +57,8 @@ extension StainingError: CustomStringConvertible {
       "\(path): its tissue fits \(squareCount) squares of one tile, a split needs 3; "
         + "use a finer pixel size or --split-by case"
     case .emptySplit(let path, let split, let leftOut):
-      "\(path): no tile for \(split) (left out: \(leftOut)); add a slide or use --split-by case"
+      "\(path): no tile for \(split) (left out: \(leftOut)); "
+        + "use a finer --pixel-size, a larger --max-residual or --split-by case"
     case .malformedModel(let path, let reason):
       "\(path): no usable model (\(reason)); copy it again or train it with restain train"
     case .unsupportedModel(let path, let architecture, let problem):

@@ -20,7 +20,8 @@ extension CommandContext {
     return ComputeContext(parallelism: Parallelism(threadCount: threadCount), kernels: family)
   }
 
-  /// Opens a slide with the pixel size of an option, or of the configuration where the file has none.
+  /// Opens a slide with the pixel size of an option, which wins over the file, or of the configuration
+  /// where the file has none.
   ///
   /// - Parameters:
   ///   - path: The slide.

@@ -23,10 +23,8 @@ struct ComparisonFrame {
 
   init(_ context: CommandContext) throws {
     let verb = EvaluateConversionCommand.self
-    let realSlide = try SlideInputs.open(
-      context[verb.real], pixelSize: verb.realPixelSize, context)
-    generated = try SlideInputs.open(
-      context[verb.generated], pixelSize: verb.generatedPixelSize, context)
+    let realSlide = try context.openSlide(context[verb.real], pixelSize: verb.realPixelSize)
+    generated = try context.openSlide(context[verb.generated], pixelSize: verb.generatedPixelSize)
     let realSize = try realSlide.requirePixelSize(option: "--real-pixel-size")
     generatedPixelSize = try generated.requirePixelSize(option: "--generated-pixel-size")
     if let path = context[verb.transform] {

@@ -72,7 +72,7 @@ enum EvaluateConversionCommand: Command {
     var result = ConversionResult(frame: frame)
     result.quality = try measure(frame.generatedInFrame(), named: "generated", frame, context)
     if let path = context[input] {
-      let slide = try SlideInputs.open(path, pixelSize: inputPixelSize, context)
+      let slide = try context.openSlide(path, pixelSize: inputPixelSize)
       let source = try slide.source(
         pixelSize: frame.generatedPixelSize.mean, option: "--input-pixel-size")
       result.input = try measure(

@@ -36,7 +36,7 @@ enum InspectCommand: Command {
   }
 
   private static func inspect(_ path: String, _ context: CommandContext) throws {
-    let slide = try SlideInputs.open(path, context)
+    let slide = try context.openSlide(path, pixelSize: SharedOptions.slidePixelSize)
     if context.isGiven(check) { try readAll(slide, context) }
     if context.isJSON {
       try context.emit(json: SlideSummary(slide, isChecked: context.isGiven(check)))
