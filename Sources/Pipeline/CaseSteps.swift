@@ -64,13 +64,13 @@ struct CaseSteps {
       steps.append(
         placeStep(
           "place", slide: { [moving] in moving }, output: FileNames.registered(section: section),
-          isVirtual: false, dependencies: dependencies))
+          dependencies: dependencies))
       if request.model != nil {
         let converted = "\(request.folder)/\(FileNames.virtualStain(section: section))"
         steps.append(
           placeStep(
             "place-virtual", slide: { try Slide(path: converted) },
-            output: FileNames.registeredVirtualStain(section: section), isVirtual: true,
+            output: FileNames.registeredVirtualStain(section: section),
             dependencies: dependencies + [modelHash, context.kernels.rawValue]))
       }
     }
@@ -162,7 +162,7 @@ struct CaseSteps {
   // MARK: - The fixed frame
 
   private func placeStep(
-    _ kind: String, slide: @escaping () throws -> Slide, output: String, isVirtual: Bool,
+    _ kind: String, slide: @escaping () throws -> Slide, output: String,
     dependencies: [String]
   ) -> CaseStep {
     let section = request.section
@@ -177,21 +177,16 @@ struct CaseSteps {
       guard transform.status == .ok || request.isForced else {
         return .skipped("not placed in the H&E frame until the registration is reviewed")
       }
-      let slide = try slide()
-      let plan = try RegisteredSlide.plan(moving: slide, transform: transform)
-      let height = Double(max(1, plan.source.height))
+      let registered = try RegisteredSlide(
+        moving: slide(), transform: transform, option: "--moving-pixel-size")
+      let height = Double(max(1, registered.source.height))
       _ = try PyramidCopy.write(
-        source: plan.source, path: path(output),
+        source: registered.source, path: path(output),
         options: PyramidOptions(
           layout: pyramidLayout, compression: pyramidCompression,
-          quality: request.configuration[SettingTable.quality], pixelSize: plan.pixelSize,
-          iccProfile: isVirtual ? nil : slide.iccProfile(),
-          description: PyramidDescription(
-            name: FileNames.stem(output), isVirtualStain: isVirtual,
-            provenance: [
-              "restain": request.program, "moving": FileNames.name(slide.path),
-              "fixed": transform.fixed.name,
-            ]), software: "restain \(request.program)"), force: true,
+          quality: request.configuration[SettingTable.quality], pixelSize: registered.pixelSize,
+          iccProfile: registered.iccProfile, description: registered.description,
+          software: "restain \(request.program)"), force: true,
         threadCount: context.parallelism.threadCount, isCancelled: environment.isCancelled,
         progress: { progress(Double($0) / height) })
       return CaseStepResult()

@@ -133,6 +133,33 @@ struct MainJobTests {
     #expect(outcome.diagnostics.contains("pass --model or set models.ihc"))
   }
 
+  @Test("a virtual stain says so inside, also after it was moved or copied, and a scan does not")
+  func notice() throws {
+    #expect(try runCase("out").status == 0)
+    let transform = scratch.path("out/B7/B7_CK19.transform.json")
+    let converted = scratch.path("out/B7/B7_CK19.virtual-HE.tif")
+    for (name, slide) in [("virtual", converted), ("scan", moving)] {
+      let placed = try tool.run(
+        [
+          "transform", "slide", "--transform", transform, slide, "-o",
+          scratch.path("\(name).placed.tif"),
+        ])
+      #expect(placed.status == 0, "\(placed.diagnostics)")
+      let copied = try tool.run(["pyramid", slide, "-o", scratch.path("\(name).copied.tif")])
+      #expect(copied.status == 0, "\(copied.diagnostics)")
+    }
+    let notice = Data("virtual stain, not for diagnosis".utf8)
+    for name in [
+      "out/B7/B7_CK19.virtual-HE.tif", "out/B7/B7_CK19.virtual-HE.registered.tif",
+      "virtual.placed.tif", "virtual.copied.tif",
+    ] {
+      #expect(try bytes(name).range(of: notice) != nil, "\(name)")
+    }
+    for name in ["out/B7/B7_CK19.registered.tif", "scan.placed.tif", "scan.copied.tif"] {
+      #expect(try bytes(name).range(of: notice) == nil, "\(name)")
+    }
+  }
+
   @Test("the report is rebuilt from the manifest alone")
   func report() throws {
     #expect(try runCase("out").status == 0)

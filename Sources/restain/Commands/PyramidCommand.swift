@@ -1,5 +1,6 @@
 import CommandLineKit
 import Foundation
+import Pipeline
 import Pyramids
 import Rasters
 import Reporting
@@ -91,16 +92,12 @@ enum PyramidCommand: Command {
 
   private static func options(_ slide: Slide, _ context: CommandContext) -> PyramidOptions {
     let name = URL(fileURLWithPath: slide.path).lastPathComponent
-    // A copy of a virtual stain is still one.
-    let isVirtualStain = slide.properties.values.contains {
-      $0.contains(PyramidDescription.virtualStainNotice)
-    }
     return PyramidOptions(
       layout: context[layout], compression: context[compression], quality: context[quality],
       pixelSize: slide.pixelSize, iccProfile: slide.iccProfile(),
       description: PyramidDescription(
         name: URL(fileURLWithPath: slide.path).deletingPathExtension().lastPathComponent,
-        isVirtualStain: isVirtualStain, provenance: ["source": name]),
+        isVirtualStain: slide.isVirtualStain, provenance: ["source": name]),
       software: VersionCommand.line)
   }
 

@@ -133,24 +133,16 @@ enum TransformSlideCommand: Command {
     let slide = try context.openSlide(
       context.operands[0], pixelSize: SharedOptions.slidePixelSize)
     try Files.requireFree(context[output], force: context.isForced)
-    let frame = try PairRegistration.frame(of: slide, option: "--slide-pixel-size")
-    try map.moving.requireSameExtent(as: frame)
-    let fixedSize = map.fixed.pixelSize
-    let pixelSize = fixedSize.mean >= frame.pixelSize.mean ? fixedSize : frame.pixelSize
-    let source = try slide.source(pixelSize: pixelSize.mean)
-    let warped = WarpedSource(
-      source, movingPixelSize: source.pixelSize, transform: map, pixelSize: pixelSize)
+    try Files.requireOther(slide.path, context[output])
+    let registered = try RegisteredSlide(
+      moving: slide, transform: map, option: "--slide-pixel-size")
     let options = PyramidOptions(
-      pixelSize: pixelSize, iccProfile: slide.iccProfile(),
-      description: PyramidDescription(
-        name: frame.name,
-        provenance: [
-          "transform": URL(fileURLWithPath: path).lastPathComponent, "fixed": map.fixed.name,
-          "moving": frame.name, "registration": map.status.rawValue,
-        ]))
-    context.progress.begin("transform slide", total: Double(warped.height), unit: "rows")
+      pixelSize: registered.pixelSize, iccProfile: registered.iccProfile,
+      description: registered.description, software: VersionCommand.line)
+    context.progress.begin(
+      "transform slide", total: Double(registered.source.height), unit: "rows")
     let summary = try PyramidCopy.write(
-      source: warped, path: context[output], options: options, force: context.isForced,
+      source: registered.source, path: context[output], options: options, force: context.isForced,
       threadCount: context.threadCount, isCancelled: { context.isCancelled },
       progress: { context.progress.advance(to: Double($0)) })
     context.progress.finish()
@@ -158,8 +150,9 @@ enum TransformSlideCommand: Command {
     if context.isJSON {
       try context.emit(
         json: Result(
-          output: context[output], levels: summary.levels.count, width: warped.width,
-          height: warped.height, pixelSize: pixelSize.mean, seconds: context.time.seconds - start))
+          output: context[output], levels: summary.levels.count, width: registered.source.width,
+          height: registered.source.height, pixelSize: registered.pixelSize.mean,
+          seconds: context.time.seconds - start))
     } else {
       context.print("\(context[output])  \(summary.levels.count) levels")
     }
