@@ -35,7 +35,7 @@ extension Slide {
     if misreadLevels.contains(level) {
       throw .unsupported(path: path, reason: "level \(level) is smaller than one of its tiles")
     }
-    let isAligned = levels[level].libraryDownsample.rounded() == levels[level].libraryDownsample
+    let isAligned = levels[level].openSlideDownsample.rounded() == levels[level].openSlideDownsample
     let step = isAligned ? Slide.largestRead : Slide.alignedRead
     let buffer = UnsafeMutablePointer<UInt32>.allocate(capacity: step * step)
     defer { buffer.deallocate() }
@@ -57,7 +57,7 @@ extension Slide {
   private func read(
     _ square: PixelRegion, level: Int, into buffer: UnsafeMutablePointer<UInt32>
   ) throws(SlideError) {
-    let factor = levels[level].libraryDownsample
+    let factor = levels[level].openSlideDownsample
     try handle.read(
       into: buffer, level0X: Int((Double(square.x) * factor).rounded()),
       level0Y: Int((Double(square.y) * factor).rounded()), level: level, width: square.width,

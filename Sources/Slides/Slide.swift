@@ -138,7 +138,7 @@ public final class Slide: Sendable {
           downsampleX: SlideLevel.downsample(full: full.width, lower: size.width),
           downsampleY: SlideLevel.downsample(full: full.height, lower: size.height),
           tileWidth: tileWidth, tileHeight: tileHeight,
-          libraryDownsample: try handle.levelDownsample(index)))
+          openSlideDownsample: try handle.levelDownsample(index)))
     }
     return levels
   }

@@ -18,7 +18,7 @@ public struct SlideLevel: Hashable, Sendable {
   /// Rows of a stored tile, where the format has tiles.
   public let tileHeight: Int?
   /// OpenSlide's one figure for both axes, which places its reads.
-  let libraryDownsample: Double
+  let openSlideDownsample: Double
 
   /// The mean of the two downsample factors; what "the downsample" means where one number is asked for.
   public var downsample: Double { (downsampleX + downsampleY) / 2 }

@@ -1,6 +1,5 @@
 import CommandLineKit
 import Networks
-import Reporting
 import Tensors
 
 /// The network that a suite measures.
@@ -32,24 +31,6 @@ enum InferenceSuite: Suite {
       NetworkOptions.batch.entry, NetworkOptions.kernels.entry, seconds.entry,
     ])
 
-  private struct Measurement: Encodable {
-    let tilesPerSecond: Double
-    let secondsPerStep: Double
-    let gmac: Double
-    let parameters: Int
-    let peakMib: Double?
-    let threads: Int
-    let batch: Int
-    let kernels: String
-
-    private enum CodingKeys: String, CodingKey {
-      case gmac, parameters, threads, batch, kernels
-      case tilesPerSecond = "tiles_per_second"
-      case secondsPerStep = "seconds_per_step"
-      case peakMib = "peak_mib"
-    }
-  }
-
   static func run(_ context: BenchmarkContext) throws {
     let compute = context.computeContext
     let generator = UNetGenerator(baseChannels: context[NetworkOptions.channels], seed: 1)
@@ -64,18 +45,13 @@ enum InferenceSuite: Suite {
       elapsed += try context.seconds { _ = try predictor.predict(input, context: compute) }
       stepCount += 1
     }
-    let measurement = Measurement(
+    let measurement = NetworkMeasurement(
       tilesPerSecond: Double(batch * stepCount) / elapsed,
       secondsPerStep: elapsed / Double(stepCount),
       gmac: NetworkWork.generatorGigaMACs(baseChannels: context[NetworkOptions.channels]),
       parameters: generator.parameterCount, peakMib: context.peakMib,
       threads: context.threadCount, batch: batch, kernels: compute.kernels.rawValue)
-    try context.report(
-      measurement,
-      line: "\(HumanText.fixed(measurement.tilesPerSecond, decimals: 1)) tiles/s, "
-        + "\(HumanText.fixed(measurement.gmac, decimals: 3)) GMAC a tile, "
-        + "\(measurement.parameters) parameters, "
-        + "peak \(HumanText.fixed(measurement.peakMib ?? 0, decimals: 0)) MiB")
+    try context.report(measurement, line: measurement.line)
   }
 }
 

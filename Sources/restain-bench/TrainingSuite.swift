@@ -1,6 +1,5 @@
 import CommandLineKit
 import Networks
-import Reporting
 import Tensors
 
 /// `restain-bench training`: seconds of a whole training step.
@@ -14,22 +13,6 @@ enum TrainingSuite: Suite {
       NetworkOptions.architecture.entry, NetworkOptions.channels.entry,
       NetworkOptions.batch.entry, NetworkOptions.kernels.entry, steps.entry,
     ])
-
-  private struct Measurement: Encodable {
-    let secondsPerStep: Double
-    let gmac: Double
-    let parameters: Int
-    let peakMib: Double?
-    let threads: Int
-    let batch: Int
-    let kernels: String
-
-    private enum CodingKeys: String, CodingKey {
-      case gmac, parameters, threads, batch, kernels
-      case secondsPerStep = "seconds_per_step"
-      case peakMib = "peak_mib"
-    }
-  }
 
   static func run(_ context: BenchmarkContext) throws {
     let compute = context.computeContext
@@ -48,17 +31,12 @@ enum TrainingSuite: Suite {
     let elapsed = context.seconds {
       for _ in 0..<stepCount { _ = trainer.step(input: input, target: target, context: compute) }
     }
-    let measurement = Measurement(
+    let measurement = NetworkMeasurement(
       secondsPerStep: elapsed / Double(stepCount),
       gmac: NetworkWork.generatorGigaMACs(baseChannels: channels)
         + NetworkWork.discriminatorGigaMACs(baseChannels: channels),
       parameters: parameterCount, peakMib: context.peakMib, threads: context.threadCount,
       batch: batch, kernels: compute.kernels.rawValue)
-    try context.report(
-      measurement,
-      line: "\(HumanText.fixed(measurement.secondsPerStep, decimals: 3)) s a step, "
-        + "\(HumanText.fixed(measurement.gmac, decimals: 3)) GMAC forward a tile, "
-        + "\(measurement.parameters) parameters, "
-        + "peak \(HumanText.fixed(measurement.peakMib ?? 0, decimals: 0)) MiB")
+    try context.report(measurement, line: measurement.line)
   }
 }

@@ -1,12 +1,12 @@
 import CommandLineKit
 import Foundation
 import Networks
+import Pipeline
 import Pyramids
 import Rasters
 import Reporting
 import Staining
 import Stitching
-import Synchronization
 import Tensors
 
 /// `restain convert SLIDE --model M -o OUT.tif`: a virtual stain of a whole slide.
@@ -49,9 +49,6 @@ enum ConvertCommand: Command {
       SharedOptions.json.entry,
     ],
     examples: ["convert A12_Ki67.svs --model ki67.safetensors -o A12_Ki67.virtual-HE.tif"])
-
-  /// Seconds between two checkpoints.
-  private static let checkpointSeconds = 20.0
 
   private struct Result: Encodable {
     let output: String
@@ -136,12 +133,12 @@ enum ConvertCommand: Command {
       try printPlan(conversion, context)
       return .success
     }
-    let checkpointed = SharedClock(started)
+    let clock = CheckpointClock(time: context.time)
     let summary = try conversion.run(
       to: target, replaces: context.isForced,
       surroundings: SlideConversion.Surroundings(
         isCancelled: { context.isCancelled },
-        isCheckpointDue: { checkpointed.isDue(context.time.seconds, every: checkpointSeconds) },
+        isCheckpointDue: { clock.isDue() },
         started: { done, total in
           if done > 0 { context.note("\(target): going on after \(done) of \(total) tiles") }
           context.progress.begin(
@@ -231,21 +228,5 @@ enum ConvertCommand: Command {
     context.print(
       "\(target)  \(region.width) × \(region.height), \(summary.pyramid.levels.count) levels, "
         + "\(summary.convertedCount) of \(summary.tileCount) tiles converted, \(seam)")
-  }
-}
-
-/// When the last checkpoint was written, shared with the workers' closures.
-private final class SharedClock: Sendable {
-  private let last: Mutex<Double>
-
-  init(_ start: Double) { last = Mutex(start) }
-
-  /// Whether the interval has gone by; it then starts anew.
-  func isDue(_ now: Double, every interval: Double) -> Bool {
-    last.withLock {
-      guard now - $0 >= interval else { return false }
-      $0 = now
-      return true
-    }
   }
 }
