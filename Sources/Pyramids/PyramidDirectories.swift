@@ -87,7 +87,8 @@ struct PyramidDirectories {
     switch options.compression {
     case .jpeg:
       if let jpegTables { set(TIFFTAG_JPEGTABLES, .undefined(jpegTables)) }
-      set(TIFFTAG_YCBCRSUBSAMPLING, .short([2, 2]))
+      let subsampling = options.chromaSubsampling
+      set(TIFFTAG_YCBCRSUBSAMPLING, .short([subsampling, subsampling]))
       // Full range, as JFIF has it; TIFF's own default would be the video range of CCIR 601.
       let levels = [0, 255, 128, 255, 128, 255]
       set(

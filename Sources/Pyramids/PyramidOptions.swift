@@ -51,6 +51,8 @@ public struct PyramidOptions: Hashable, Codable, Sendable {
   /// How the tiles are compressed.
   public var compression: PyramidCompression
   /// JPEG quality on libjpeg's scale, 1…100; without effect on other compressions.
+  ///
+  /// From 90 up chroma has the full resolution (4:4:4), below half of it each way (4:2:0).
   public var quality: Int
   /// Microns a pixel of level 0; nothing where unknown.
   public var pixelSize: PixelSize?
@@ -83,4 +85,7 @@ public struct PyramidOptions: Hashable, Codable, Sendable {
     self.description = description
     self.software = software
   }
+
+  /// How many pixels share one chroma sample each way in JPEG tiles.
+  var chromaSubsampling: Int { quality < 90 ? 2 : 1 }
 }

@@ -9,17 +9,13 @@ final class TileEncoder {
   /// Tiles that one handle takes; libtiff keeps 16 bytes for each.
   private static let tilesPerHandle = 4096
 
-  private let compression: PyramidCompression
-  private let quality: Int
+  private let options: PyramidOptions
   private let catcher = Catcher()
   private var handle: TIFFHandle?
   private var nextTile = 0
 
   /// Makes an encoder; libtiff is asked when the first tile comes.
-  init(compression: PyramidCompression, quality: Int) {
-    self.compression = compression
-    self.quality = quality
-  }
+  init(options: PyramidOptions) { self.options = options }
 
   // libtiff writes into the catcher until its handle is closed.
   deinit { handle = nil }
@@ -30,7 +26,7 @@ final class TileEncoder {
   /// - Returns: The compressed bytes.
   /// - Throws: ``Failure`` with libtiff's reason.
   func encode(_ pixels: UnsafeMutableRawBufferPointer) throws(Failure) -> [UInt8] {
-    guard compression != .none else { return [UInt8](pixels) }
+    guard options.compression != .none else { return [UInt8](pixels) }
     if handle == nil || nextTile == Self.tilesPerHandle { try reopen() }
     catcher.bytes.removeAll(keepingCapacity: true)
     catcher.isCatching = true
@@ -50,7 +46,7 @@ final class TileEncoder {
 
   /// The tables that every tile's JPEG stream refers to; nothing for other compressions.
   func jpegTables() throws(Failure) -> [UInt8]? {
-    guard compression == .jpeg else { return nil }
+    guard options.compression == .jpeg else { return nil }
     var blank = [UInt8](repeating: 255, count: PyramidPlan.tileByteCount)
     let result = blank.withUnsafeMutableBytes { pixels in
       Result { () throws(Failure) in try encode(pixels) }
@@ -117,14 +113,15 @@ final class TileEncoder {
         && handle.set(TIFFTAG_BITSPERSAMPLE, Int32(8))
         && handle.set(TIFFTAG_SAMPLESPERPIXEL, Int32(3))
         && handle.set(TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG)
-        && handle.set(TIFFTAG_COMPRESSION, compression.tagValue)
-        && handle.set(TIFFTAG_PHOTOMETRIC, compression.photometric)
+        && handle.set(TIFFTAG_COMPRESSION, options.compression.tagValue)
+        && handle.set(TIFFTAG_PHOTOMETRIC, options.compression.photometric)
       guard isReady else { return false }
-      guard compression == .jpeg else {
+      guard options.compression == .jpeg else {
         return handle.set(TIFFTAG_PREDICTOR, PREDICTOR_HORIZONTAL)
       }
-      return handle.set(TIFFTAG_YCBCRSUBSAMPLING, Int32(2), Int32(2))
-        && handle.set(TIFFTAG_JPEGQUALITY, Int32(quality))
+      let subsampling = Int32(options.chromaSubsampling)
+      return handle.set(TIFFTAG_YCBCRSUBSAMPLING, subsampling, subsampling)
+        && handle.set(TIFFTAG_JPEGQUALITY, Int32(options.quality))
         && handle.set(TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB)
     }
   }

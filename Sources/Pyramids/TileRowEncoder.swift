@@ -19,7 +19,7 @@ final class TileRowEncoder {
   init(options: PyramidOptions, threadCount: Int) {
     let count = max(1, threadCount)
     encoders = (0..<count).map { _ in
-      TileEncoder(compression: options.compression, quality: options.quality)
+      TileEncoder(options: options)
     }
     scratch = (0..<count).map { _ in TilePixels() }
   }

@@ -6,8 +6,7 @@ import Testing
 
 @Suite("Pyramids in other programs")
 struct PyramidReadingTests {
-  /// Quality 90, colour shared by 2 × 2 pixels, ±6 levels of noise: what JPEG takes away is mostly the
-  /// noise of the colour channels, on average under 6 · ½ levels.
+  /// Quality 90, ±6 levels of noise: what JPEG takes away is mostly noise, on average under 6 · ½ levels.
   static let meanJPEGDifference = 3.0
 
   let folder: TemporaryDirectory
@@ -46,6 +45,28 @@ struct PyramidReadingTests {
         folder.path("a.tif") + choice, width: level.width, height: level.height)
       expectSame(found, level, compression, "\(layout), \(compression), level \(index)")
     }
+  }
+
+  @Test(
+    "chroma has the full resolution from quality 90 up, and half of it below",
+    .enabled(if: Tool.vips.isPresent, Comment(rawValue: Tool.vips.absence)))
+  func chroma() throws {
+    // Columns of red and green of one luma, a pixel wide: halved chroma mixes them to one colour.
+    let colors: [[UInt8]] = [[200, 60, 100], [70, 126, 100]]
+    let image = RGBImage(
+      width: 256, height: 256, pixels: (0..<256 * 256).flatMap { colors[$0 % 2] })
+    var errors: [Double] = []
+    for (quality, side) in [(90, 1), (89, 2)] {
+      var options = options()
+      options.quality = quality
+      let path = folder.path("\(quality).tif")
+      let tiff = try ParsedTIFF(try write(image, to: path, options))
+      #expect(tiff.levels.allSatisfy { $0.numbers(530) == [side, side] })
+      errors.append(difference(try pixels(path, width: 256, height: 256), image).mean)
+    }
+    // Mixed, red is wrong by 65, green by 33 and blue by nothing: 33 on average. In full, a step of
+    // chroma's coarsest coefficient at quality 90 is 20 levels, which errs by 5 on average.
+    #expect(errors[0] < 5 && errors[1] > 25, "mean differences \(errors)")
   }
 
   @Test(
