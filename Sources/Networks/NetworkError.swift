@@ -4,6 +4,8 @@ public enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
   case fileAccess(path: String, reason: String)
   /// A file is not a valid safetensors file.
   case malformedFile(name: String, problem: String)
+  /// A file is not what PyTorch writes, or holds what is not taken from it.
+  case malformedCheckpoint(name: String, problem: String)
   /// A tensor that the network needs is not in the state.
   case missingTensor(name: String)
   /// A tensor of the state does not have the shape that the network gives it.
@@ -22,6 +24,8 @@ public enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
       "\(path): \(reason); check the path and its permissions"
     case .malformedFile(let name, let problem):
       "\(name): no valid safetensors file, \(problem); make or copy the file again"
+    case .malformedCheckpoint(let name, let problem):
+      "\(name): no usable PyTorch file, \(problem); save the network's state_dict() again"
     case .missingTensor(let name):
       "\(name): the model does not hold this tensor; check its architecture"
     case .wrongShape(let name, let expected, let found):

@@ -68,32 +68,11 @@ public struct SafetensorsFile: Sendable, Equatable {
   ///
   /// - Throws: ``NetworkError/fileAccess(path:reason:)``.
   public func write(to path: String) throws(NetworkError) {
-    let partial = path + ".partial"
-    let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw .fileAccess(path: partial, reason: lastReason()) }
-    let data = data()
-    var written = 0
-    var reason: String?
-    data.withUnsafeBytes { bytes in
-      while written < bytes.count, reason == nil {
-        let count = Foundation.write(
-          descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
-        if count < 0 && errno != EINTR { reason = lastReason() }
-        written += max(0, count)
-      }
-    }
-    if reason == nil && fsync(descriptor) != 0 { reason = lastReason() }
-    if close(descriptor) != 0 && reason == nil { reason = lastReason() }
-    if reason == nil && rename(partial, path) != 0 { reason = lastReason() }
-    if let reason {
-      unlink(partial)
-      throw .fileAccess(path: path, reason: reason)
-    }
+    var file = try PublishedFile(path: path)
+    try file.append(data())
+    try file.publish()
   }
 }
-
-/// What the system says about its last failure.
-func lastReason() -> String { String(cString: strerror(errno)) }
 
 /// A JSON string.
 private func quoted(_ text: String) -> String {
@@ -120,18 +99,8 @@ extension NamedTensor {
     }
   }
 
-  fileprivate var byteCount: Int {
-    switch contents {
-    case .float32(let values): 4 * values.count
-    case .int64(let values): 8 * values.count
-    }
-  }
+  fileprivate var byteCount: Int { withBytes(\.count) }
 
-  /// Appends the elements; every supported CPU is little-endian like the format.
-  fileprivate func append(to data: inout Data) {
-    switch contents {
-    case .float32(let values): values.withUnsafeBytes { data.append(contentsOf: $0) }
-    case .int64(let values): values.withUnsafeBytes { data.append(contentsOf: $0) }
-    }
-  }
+  /// Appends the elements.
+  fileprivate func append(to data: inout Data) { withBytes { data.append(contentsOf: $0) } }
 }

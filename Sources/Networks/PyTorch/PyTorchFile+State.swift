@@ -1,0 +1,40 @@
+extension CheckpointValue {
+  /// A network's tensors, read into memory: a dictionary of tensors by name, as `torch.save` of a
+  /// `state_dict()` leaves it.
+  ///
+  /// The prefix `module.`, which `DataParallel` puts before every name, is taken off.
+  ///
+  /// - Parameter name: What messages call the file.
+  /// - Returns: The tensors in stored order.
+  /// - Throws: ``NetworkError/malformedCheckpoint(name:problem:)`` if this is something else, and what
+  ///   reading throws.
+  public func state(_ name: String) throws(NetworkError) -> StateDictionary {
+    guard let entries else {
+      throw .malformedCheckpoint(
+        name: name, problem: "it holds \(kind) instead of a dictionary of tensors")
+    }
+    guard !entries.isEmpty else {
+      throw .malformedCheckpoint(name: name, problem: "it holds an empty dictionary")
+    }
+    let prefix = "module."
+    let isParallel = entries.allSatisfy { $0.name?.hasPrefix(prefix) ?? false }
+    var tensors: [NamedTensor] = []
+    var count = 0
+    for entry in entries {
+      guard let key = entry.name, let tensor = entry.value.tensor else {
+        let key = entry.name.map { printable($0) } ?? "a key that is no text"
+        throw .malformedCheckpoint(
+          name: name,
+          problem: "it is no bare state dictionary: \(key) holds \(entry.value.kind)")
+      }
+      // An element takes at least a byte; views of one storage may repeat it, but not without end.
+      count += tensor.count
+      guard count <= tensor.fileSize + (1 << 20) else {
+        throw .malformedCheckpoint(
+          name: name, problem: "its tensors repeat the elements of the file too often")
+      }
+      tensors.append(try tensor.named(isParallel ? String(key.dropFirst(prefix.count)) : key))
+    }
+    return StateDictionary(tensors)
+  }
+}
