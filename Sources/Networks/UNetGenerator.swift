@@ -57,6 +57,11 @@ public struct UNetGenerator: Sendable, Equatable {
     else {
       throw .unknownArchitecture(problem: "no U-Net generator, its outermost layers are absent")
     }
+    // Under batch normalisation no convolution but the outermost has a bias.
+    guard state["model.model.1.model.1.bias"] == nil else {
+      throw .unknownArchitecture(
+        problem: "a U-Net generator with instance normalisation, only --norm batch is supported")
+    }
     var depth = 1
     var prefix = "model.model.1"
     while state[prefix + ".model.1.weight"] != nil {

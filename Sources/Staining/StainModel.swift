@@ -24,9 +24,11 @@ public struct StainModel: Equatable, Sendable {
   /// Reads a model.
   ///
   /// - Parameter path: A `.safetensors` file.
-  /// - Throws: ``StainingError/missing(path:)`` or ``StainingError/malformedModel(path:reason:)``.
+  /// - Throws: ``StainingError/missing(path:)``, ``StainingError/foreignModel(path:)`` or
+  ///   ``StainingError/malformedModel(path:reason:)``.
   public init(path: String) throws(StainingError) {
     guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
+    guard !PyTorchFile.isLikely(path: path) else { throw .foreignModel(path: path) }
     let file: SafetensorsFile
     do {
       file = try SafetensorsFile(contentsOf: path)
@@ -88,8 +90,12 @@ public struct StainModel: Equatable, Sendable {
     guard generator.inputChannels == 3, generator.outputChannels == 3 else {
       throw .malformedModel(path: path, reason: "it does not map three channels to three")
     }
-    guard generator.baseChannels == card.baseChannels, generator.sizeMultiple == 256 else {
+    guard generator.baseChannels == card.baseChannels else {
       throw .malformedModel(path: path, reason: "its card and its weights disagree")
+    }
+    // A shallower network takes tiles of 256 pixels, too.
+    guard 256.isMultiple(of: generator.sizeMultiple) else {
+      throw .malformedModel(path: path, reason: "it needs tiles larger than 256 pixels")
     }
     return generator
   }

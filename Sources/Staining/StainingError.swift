@@ -18,6 +18,10 @@ public enum StainingError: Error, Hashable, Sendable {
   case emptySplit(path: String, split: String, leftOut: String)
   /// A model file that cannot be used.
   case malformedModel(path: String, reason: String)
+  /// A file of PyTorch where a model of restain is expected.
+  case foreignModel(path: String)
+  /// A file that cannot be taken over as a model.
+  case malformedCheckpoint(path: String, reason: String)
   /// A model that does something else than what is asked of it.
   case unsupportedModel(path: String, architecture: String, problem: String)
   /// The slide is too coarse for the model.
@@ -61,6 +65,10 @@ extension StainingError: CustomStringConvertible {
         + "use a finer --pixel-size, a larger --max-residual or --split-by case"
     case .malformedModel(let path, let reason):
       "\(path): no usable model (\(reason)); copy it again or train it with restain train"
+    case .foreignModel(let path):
+      "\(path): a file of PyTorch, no model of restain; take it over with restain model import"
+    case .malformedCheckpoint(let path, let reason):
+      "\(path): cannot be taken over (\(reason)); save the generator's state_dict() again"
     case .unsupportedModel(let path, let architecture, let problem):
       "\(path): a model of architecture \(architecture) \(problem); name another model"
     case .tooCoarse(let path, let slideMicrons, let modelMicrons):

@@ -10,6 +10,8 @@ enum CommandTable {
     TransformSlideCommand.self,
     TilesCommand.self,
     TrainPix2pixCommand.self,
+    ModelImportCommand.self,
+    ModelExportCommand.self,
     ModelInfoCommand.self,
     ConvertCommand.self,
     EvaluateRegistrationCommand.self,

@@ -152,6 +152,14 @@ struct CheckpointTests {
     #expect(try Self.unzip.run(["-t", path]).output.contains("No errors detected"))
   }
 
+  @Test("a generator with instance normalisation is refused, not read as another network")
+  func instanceNormalization() throws {
+    var state = try unet(Self.forms[0])
+    state.tensors.append(NamedTensor("model.model.1.model.1.bias", [2], [0, 0]))
+    let error = #expect(throws: NetworkError.self) { try UNetGenerator(state: state) }
+    #expect(error?.description.contains("instance normalisation") == true)
+  }
+
   @Test("the prefix of DataParallel is taken off")
   func parallel() throws {
     let folder = try TemporaryDirectory()

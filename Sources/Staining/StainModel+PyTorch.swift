@@ -1,0 +1,74 @@
+public import Networks
+
+extension StainModel {
+  /// Takes a generator as the public pix2pix code saves it: `latest_net_G.pth`, or its tensors as safetensors.
+  ///
+  /// Width and depth follow from the shapes of the tensors. The file is only read, nothing in it is executed.
+  ///
+  /// - Parameters:
+  ///   - path: A file of `torch.save`, archive or legacy, or a safetensors file.
+  ///   - pixelSizeMicrons: Microns a pixel that it was trained at.
+  ///   - fromStain: The stain that it takes.
+  ///   - toStain: The stain that it gives.
+  ///   - normalization: Which statistics normalise.
+  ///   - restainVersion: For the card.
+  /// - Throws: ``StainingError/malformedCheckpoint(path:reason:)``.
+  public init(
+    pix2pixCheckpoint path: String, pixelSizeMicrons: Double, fromStain: String,
+    toStain: String, normalization: NormalizationMode, restainVersion: String
+  ) throws(StainingError) {
+    let generator: UNetGenerator
+    do {
+      let state =
+        PyTorchFile.isLikely(path: path)
+        ? try PyTorchFile(contentsOf: path).root.state(path)
+        : try SafetensorsFile(contentsOf: path).state
+      generator = try Self.generator(state)
+    } catch {
+      throw .malformedCheckpoint(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+    }
+    self.init(
+      card: ModelCard(
+        architecture: .pix2pix, baseChannels: generator.baseChannels,
+        normalization: normalization, pixelSizeMicrons: pixelSizeMicrons, fromStain: fromStain,
+        toStain: toStain, restainVersion: restainVersion),
+      state: generator.state)
+    do {
+      _ = try self.generator(path: path)
+    } catch {
+      guard case .malformedModel(_, let reason) = error else { throw error }
+      throw .malformedCheckpoint(path: path, reason: reason)
+    }
+  }
+
+  /// Writes the weights as the public PyTorch code saves them, without the card, under the name only when
+  /// complete; `torch.load(weights_only=True)` reads the file.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - modelPath: What messages call the model.
+  /// - Throws: ``StainingError/unwritable(path:reason:)``, or what ``generator(path:)`` throws.
+  public func writePyTorchFile(to path: String, modelPath: String) throws(StainingError) {
+    let state = try generator(path: modelPath).state
+    do {
+      try state.writePyTorchFile(to: path)
+    } catch {
+      throw .unwritable(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+    }
+  }
+
+  /// The generator of a state that holds nothing else.
+  private static func generator(_ state: StateDictionary) throws(NetworkError) -> UNetGenerator {
+    if state["model.0.weight"] != nil && state["model.11.weight"] != nil {
+      throw .unknownArchitecture(
+        problem: "a discriminator, its generator lies in the file named …_net_G")
+    }
+    let generator = try UNetGenerator(state: state)
+    let known = Set(generator.state.tensors.map(\.name))
+    if let other = state.tensors.first(where: { !known.contains($0.name) }) {
+      throw .unknownArchitecture(
+        problem: "a network with \(other.name), which a U-Net generator does not have")
+    }
+    return generator
+  }
+}

@@ -1,0 +1,99 @@
+import CommandLineKit
+import Foundation
+import Networks
+import Staining
+
+/// `restain model import FILE.pth --architecture pix2pix-unet256 -o M.safetensors`: a model from PyTorch.
+enum ModelImportCommand: Command {
+  /// The networks that can be taken over.
+  enum Architecture: String, CaseIterable, Sendable {
+    case pix2pix = "pix2pix-unet256"
+  }
+
+  /// The statistics that a checkpoint can be made for.
+  enum Normalization: String, CaseIterable, Sendable {
+    case reference, running
+  }
+
+  static let architecture = Option<Architecture>.required(
+    "architecture", .choice(), "the network; its width and depth are read from the shapes")
+  static let pixelSize = Option<Double>.required(
+    "pixel-size", .pixelSize, "microns a pixel that it was trained at")
+  static let fromStain = Option<String>.required(
+    "from", .text("STAIN"), "the stain that it takes, such as ihc")
+  static let toStain = Option<String>.required(
+    "to", .text("STAIN"), "the stain that it gives, such as he")
+  static let normalization = Option<Normalization>.value(
+    "normalization", .choice(), default: "reference",
+    "statistics that normalise: each tile's own, as the public test code does, or those kept from training"
+  )
+  static let output = Option<String>.required(
+    "output", short: "o", .path("M.safetensors"), "model to write")
+
+  static let description = CommandDescription(
+    "model import", "take over a network that PyTorch trained",
+    discussion: """
+      Reads what torch.save wrote, as archive or in the legacy form, or a safetensors file with the \
+      same names. Nothing in the file is executed. The generator of the public pix2pix code lies in \
+      latest_net_G.pth.
+      """,
+    operands: [Operand("FILE", "checkpoint")],
+    options: [
+      architecture.entry, pixelSize.entry, fromStain.entry, toStain.entry, normalization.entry,
+      output.entry, SharedOptions.force.entry,
+    ],
+    examples: [
+      "model import latest_net_G.pth --architecture pix2pix-unet256 --pixel-size 0.5 --from ihc "
+        + "--to he -o ki67.safetensors"
+    ])
+
+  static func run(_ context: CommandContext) throws -> ExitStatus {
+    let (path, target) = (context.operands[0], context[output])
+    try Files.requireInput(path)
+    try Files.requireFree(target, force: context.isForced)
+    try Files.requireOther(path, target)
+    let model: StainModel
+    switch context[architecture] {
+    case .pix2pix:
+      model = try StainModel(
+        pix2pixCheckpoint: path, pixelSizeMicrons: context[pixelSize],
+        fromStain: context[fromStain], toStain: context[toStain],
+        normalization: context[normalization] == .reference ? .reference : .running,
+        restainVersion: VersionCommand.version)
+    }
+    try model.write(to: target)
+    context.addOutput(target)
+    let parameters = try model.generator(path: target).parameterCount
+    context.print(
+      "\(target)  \(model.card.architecture.rawValue), \(model.card.baseChannels) channels, "
+        + "\(parameters) parameters, normalization \(model.card.normalization.rawValue)")
+    return .success
+  }
+}
+
+/// `restain model export M -o F.pth`: a model for PyTorch.
+enum ModelExportCommand: Command {
+  static let output = Option<String>.required(
+    "output", short: "o", .path("F.pth"), "PyTorch file to write")
+
+  static let description = CommandDescription(
+    "model export", "write a model's weights for PyTorch",
+    discussion: """
+      Writes the bare state dictionary under the names of the public pix2pix code, as archive; \
+      torch.load(F, weights_only=True) reads it. The card (pixel size, stains) is left out.
+      """,
+    operands: [Operand("M", "model file")],
+    options: [output.entry, SharedOptions.force.entry],
+    examples: ["model export ki67.safetensors -o latest_net_G.pth"])
+
+  static func run(_ context: CommandContext) throws -> ExitStatus {
+    let (path, target) = (context.operands[0], context[output])
+    try Files.requireInput(path)
+    try Files.requireFree(target, force: context.isForced)
+    try Files.requireOther(path, target)
+    try StainModel(path: path).writePyTorchFile(to: target, modelPath: path)
+    context.addOutput(target)
+    context.print(target)
+    return .success
+  }
+}
