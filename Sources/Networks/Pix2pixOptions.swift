@@ -10,6 +10,8 @@ public struct Pix2pixOptions: Sendable, Codable, Equatable {
   public var epsilon = 1e-8
   /// Weight of the mean absolute difference in the generator's loss.
   public var l1Weight = 100.0
+  /// Whether that difference is taken at several scales, for imperfectly registered pairs.
+  public var hasMultiScaleL1 = false
   /// Whether the generator's inner levels use dropout in training.
   public var hasDropout = true
   /// Steps of the whole schedule.

@@ -115,8 +115,11 @@ public struct Pix2pixTrainer: Sendable, Equatable {
       [input, fake], weights: discriminator.weights(context: context), context: context)
     discriminator.updateRunningStatistics(from: passed)
     let adversarial = Losses.binaryCrossEntropy(logits: logits, target: 1)
-    let difference = Losses.absoluteDifference(
-      prediction: fake, target: target, weight: options.l1Weight)
+    let difference =
+      options.hasMultiScaleL1
+      ? MultiScaleDifference.standard.loss(
+        prediction: fake, target: target, weight: options.l1Weight)
+      : Losses.absoluteDifference(prediction: fake, target: target, weight: options.l1Weight)
     var none: ParameterGradient?
     let channels = generator.inputChannels..<discriminator.inputChannels
     let slope = discriminator.backward(

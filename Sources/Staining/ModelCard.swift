@@ -61,6 +61,8 @@ public struct ModelCard: Codable, Equatable, Sendable {
     public var learningRate: Double
     /// Weight of the mean absolute difference.
     public var l1Weight: Double
+    /// Whether that difference was taken at several scales; nil for no.
+    public var hasMultiScaleL1: Bool?
     /// The figures on the validation tiles.
     public var validation: ValidationFigures?
 
@@ -68,7 +70,7 @@ public struct ModelCard: Codable, Equatable, Sendable {
     public init(
       data: [Data], seed: UInt64, totalSteps: Int, step: Int, batchSize: Int,
       discriminatorChannels: Int, learningRate: Double, l1Weight: Double,
-      validation: ValidationFigures?
+      hasMultiScaleL1: Bool? = nil, validation: ValidationFigures?
     ) {
       self.data = data
       self.seed = seed
@@ -78,6 +80,7 @@ public struct ModelCard: Codable, Equatable, Sendable {
       self.discriminatorChannels = discriminatorChannels
       self.learningRate = learningRate
       self.l1Weight = l1Weight
+      self.hasMultiScaleL1 = hasMultiScaleL1
       self.validation = validation
     }
 
@@ -88,6 +91,7 @@ public struct ModelCard: Codable, Equatable, Sendable {
       case discriminatorChannels = "discriminator_channels"
       case learningRate = "learning_rate"
       case l1Weight = "l1_weight"
+      case hasMultiScaleL1 = "multi_scale_l1"
     }
   }
 

@@ -123,6 +123,7 @@ public struct Pix2pixTraining {
       var constants = Pix2pixOptions(totalSteps: options.totalSteps)
       constants.learningRate = options.learningRate
       constants.l1Weight = options.l1Weight
+      constants.hasMultiScaleL1 = options.hasMultiScaleL1
       trainer = Pix2pixTrainer(
         generator: UNetGenerator(baseChannels: options.baseChannels, seed: options.seed),
         discriminator: PatchDiscriminator(
@@ -223,7 +224,8 @@ public struct Pix2pixTraining {
         data: data.descriptions, seed: options.seed, totalSteps: options.totalSteps,
         step: trainer.completedSteps, batchSize: options.batchSize,
         discriminatorChannels: options.discriminatorChannels,
-        learningRate: options.learningRate, l1Weight: options.l1Weight, validation: figures),
+        learningRate: options.learningRate, l1Weight: options.l1Weight,
+        hasMultiScaleL1: options.hasMultiScaleL1 ? true : nil, validation: figures),
       restainVersion: restainVersion)
   }
 

@@ -16,6 +16,8 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
   public var learningRate = 2e-4
   /// Weight of the mean absolute difference.
   public var l1Weight = 100.0
+  /// Whether that difference is taken at several scales.
+  public var hasMultiScaleL1 = false
   /// Steps between two validations; an epoch, but 200 to 2000 steps, unless given.
   public var validationInterval: Int?
   /// Validation tiles looked at, evenly drawn from all.
@@ -64,6 +66,7 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
     case batchSize = "batch"
     case learningRate = "learning_rate"
     case l1Weight = "l1_weight"
+    case hasMultiScaleL1 = "multi_scale_l1"
     case validationInterval = "validation_interval"
     case validationTileLimit = "validation_tiles"
     case statisticsTileLimit = "statistics_tiles"

@@ -6,6 +6,12 @@ public struct LossResult: Sendable {
   public let value: Double
   /// With respect to the prediction, of its shape.
   public let gradient: Tensor
+
+  /// Joins a loss and its gradient.
+  public init(value: Double, gradient: Tensor) {
+    self.value = value
+    self.gradient = gradient
+  }
 }
 
 /// Losses averaged over all elements.

@@ -29,6 +29,8 @@ enum TrainPix2pixCommand: Command {
     "batch", .integer(in: 1...256), default: "1", "tiles a step")
   static let learningRate = Option<Double>.value(
     "learning-rate", .number("RATE", in: 1e-8...1), default: "0.0002", "step size at the start")
+  static let multiScaleL1 = Option.flag(
+    "multi-scale-l1", "compare at four scales, for imperfectly registered pairs")
   static let validationInterval = Option<Int?>.optional(
     "validate-every", .integer("STEPS", in: 1...10_000_000),
     "steps between validations; an epoch, but 200 to 2000 steps")
@@ -50,7 +52,8 @@ enum TrainPix2pixCommand: Command {
       """,
     options: [
       data.entry, output.entry, preset.entry, baseChannels.entry, discriminatorChannels.entry,
-      steps.entry, time.entry, batch.entry, learningRate.entry, validationInterval.entry,
+      steps.entry, time.entry, batch.entry, learningRate.entry, multiScaleL1.entry,
+      validationInterval.entry,
       fromStain.entry, toStain.entry, seed.entry, resume.entry, SharedOptions.force.entry,
       SharedOptions.json.entry,
     ],
@@ -125,6 +128,7 @@ enum TrainPix2pixCommand: Command {
     if let count = context[steps] { options.totalSteps = count }
     options.batchSize = context[batch]
     options.learningRate = context[learningRate]
+    options.hasMultiScaleL1 = context.isGiven(multiScaleL1)
     options.validationInterval = context[validationInterval]
     options.fromStain = context[fromStain]
     options.toStain = context[toStain]
