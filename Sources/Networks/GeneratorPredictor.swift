@@ -24,43 +24,76 @@ public final class GeneratorPredictor: Sendable {
   /// - Parameters:
   ///   - input: `[N, H, W, inputChannels]` in [−1, 1].
   ///   - dropoutSeeds: One seed a sample switches dropout on; nil leaves it off.
+  ///   - neighbourhoods: One a sample under `interpolated`, nil otherwise.
   ///   - context: Threads and kernels; the kernels are those the predictor was made with.
   /// - Returns: `[N, H, W, outputChannels]` in [−1, 1].
   /// - Throws: ``NetworkError/unsuitableSize(height:width:multiple:)`` if H or W is no multiple of the
   ///   generator's `sizeMultiple`.
   public func predict(
-    _ input: Tensor, dropoutSeeds: [UInt64]? = nil, context: ComputeContext
+    _ input: Tensor, dropoutSeeds: [UInt64]? = nil,
+    neighbourhoods: [StatisticsNeighbourhood]? = nil, context: ComputeContext
   ) throws(NetworkError) -> Tensor {
+    try checkSize(input)
+    let map = input.map
+    precondition(
+      dropoutSeeds.map { $0.count == map.batch } ?? true, "one dropout seed a sample is needed")
+    precondition(
+      neighbourhoods?.count == (normalization == .interpolated ? map.batch : nil),
+      "one neighbourhood a sample goes with interpolated normalisation")
+    return generator.pass(
+      input, weights: weights, statistics: source(neighbourhoods),
+      dropout: dropoutSeeds.map { .tiles($0) }, keepsAll: false, context: context
+    ).output
+  }
+
+  /// What each tile would be normalised with by itself: the first of the two passes of `interpolated`.
+  ///
+  /// - Parameters:
+  ///   - input: `[N, H, W, inputChannels]` in [−1, 1].
+  ///   - context: Threads and kernels.
+  /// - Returns: One set of statistics a sample.
+  /// - Throws: ``NetworkError/unsuitableSize(height:width:multiple:)``.
+  public func statistics(
+    _ input: Tensor, context: ComputeContext
+  ) throws(NetworkError) -> [TileStatistics] {
+    try checkSize(input)
+    return generator.tileStatistics(
+      of: generator.pass(
+        input, weights: weights, statistics: .values(.sample), dropout: nil, keepsAll: false,
+        context: context))
+  }
+
+  private func source(_ neighbourhoods: [StatisticsNeighbourhood]?) -> StatisticsSource {
+    switch normalization {
+    case .reference: .values(.sample)
+    case .running: .running
+    case .interpolated: .neighbourhoods(neighbourhoods ?? [])
+    }
+  }
+
+  private func checkSize(_ input: Tensor) throws(NetworkError) {
     let map = input.map
     let multiple = generator.sizeMultiple
     guard map.height % multiple == 0 && map.width % multiple == 0 && map.pixelCount > 0 else {
       throw .unsuitableSize(height: map.height, width: map.width, multiple: multiple)
     }
-    precondition(
-      dropoutSeeds.map { $0.count == map.batch } ?? true, "one dropout seed a sample is needed")
-    return generator.pass(
-      input, weights: weights,
-      statistics: normalization == .running ? .running : .values(.sample),
-      dropout: dropoutSeeds.map { .tiles($0) }, keepsAll: false, context: context
-    ).output
   }
 }
 
 extension UNetGenerator {
+  /// Channels of all normalisations: how many means ``TileStatistics`` hold.
+  public var normalizedChannelCount: Int { store.running.reduce(0) { $0 + $1.mean.count } }
+
   /// Lays the weights out for prediction.
   ///
   /// - Parameters:
   ///   - normalization: Which statistics normalise.
   ///   - context: Threads and kernels.
   /// - Returns: A predictor for any number of tiles.
-  /// - Throws: ``NetworkError/unsupportedNormalization(mode:)`` for `interpolated`.
   public func prepared(
     normalization: NormalizationMode, context: ComputeContext
-  ) throws(NetworkError) -> GeneratorPredictor {
-    guard normalization != .interpolated else {
-      throw .unsupportedNormalization(mode: normalization.rawValue)
-    }
-    return GeneratorPredictor(self, normalization, context)
+  ) -> GeneratorPredictor {
+    GeneratorPredictor(self, normalization, context)
   }
 
   /// Replaces the running statistics by the averages over given batches, which weigh equally: mean of

@@ -14,8 +14,6 @@ public enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
   case unknownArchitecture(problem: String)
   /// A picture's size does not suit the network.
   case unsuitableSize(height: Int, width: Int, multiple: Int)
-  /// The network cannot predict with this normalisation.
-  case unsupportedNormalization(mode: String)
 
   /// One line: subject, problem, next step.
   public var description: String {
@@ -35,8 +33,6 @@ public enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
     case .unsuitableSize(let height, let width, let multiple):
       "a tile of \(width) × \(height) pixels: the network needs multiples of \(multiple); "
         + "choose another tile size"
-    case .unsupportedNormalization(let mode):
-      "normalization \(mode): not available for this network; use running or reference"
     }
   }
 }

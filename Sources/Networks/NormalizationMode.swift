@@ -4,6 +4,6 @@ public enum NormalizationMode: String, Codable, Sendable, CaseIterable {
   case reference
   /// Those kept from training: a pixel's result does not depend on the rest of its tile.
   case running
-  /// Those of the tiles around, smoothed over the slide (URUST).
+  /// Those of the tiles around, interpolated for every pixel; takes two passes over a slide.
   case interpolated
 }

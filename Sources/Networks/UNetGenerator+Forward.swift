@@ -21,6 +21,8 @@ enum StatisticsSource: Sendable {
   case values(BatchNormalization.Scope)
   /// The running averages.
   case running
+  /// For each sample those of its place among its neighbours.
+  case neighbourhoods([StatisticsNeighbourhood])
 }
 
 /// The weights of a generator as its forward pass wants them.
@@ -90,8 +92,9 @@ extension UNetGenerator {
         .forward([source], border: ConvolutionShape.halving.padding, context: context)
       let output = level.down.convolution.forward(
         bordered, weights: weights.down[index], context: context)
-      let (affine, batch) = normalize(output, level.downNormalization, statistics, context)
-      inputs.append(RectificationInput(output, affine: affine))
+      let (normalized, batch) = normalize(
+        output, level.downNormalization, statistics, tile: input.map, context)
+      inputs.append(normalized)
       caches[index].downStatistics = batch
       if keepsAll {
         caches[index].downInput = bordered
@@ -108,8 +111,8 @@ extension UNetGenerator {
       let output = level.up.convolution.adjoint(
         bordered, weights: weights.up[index], height: 2 * size.height, width: 2 * size.width,
         bias: index == 0 ? weights.outputBias : nil, context: context)
-      let (affine, batch) = normalize(output, level.upNormalization, statistics, context)
-      var result = RectificationInput(output, affine: affine)
+      var (result, batch) = normalize(
+        output, level.upNormalization, statistics, tile: input.map, context)
       if let dropout, level.hasDropout {
         let sequences = (0..<output.shape[0]).map {
           dropout.sequence(sample: $0, level: index + 1)
@@ -131,18 +134,75 @@ extension UNetGenerator {
     return Cache(levels: caches, output: output.hyperbolicTangent(context: context))
   }
 
-  /// The affine step of a normalisation and the statistics it took from the values, if it did.
+  /// A map with its normalisation, and the statistics that were taken from its values, if they were.
   private func normalize(
     _ values: Tensor, _ place: NormalizationPlace?, _ source: StatisticsSource,
-    _ context: ComputeContext
-  ) -> (ChannelAffine?, ChannelStatistics?) {
-    guard let place else { return (nil, nil) }
+    tile: FeatureMapShape, _ context: ComputeContext
+  ) -> (RectificationInput, ChannelStatistics?) {
+    guard let place else { return (RectificationInput(values), nil) }
     switch source {
     case .running:
-      return (store.affine(place, store.running[place.index].statistics), nil)
+      let affine = store.affine(place, store.running[place.index].statistics)
+      return (RectificationInput(values, affine: affine), nil)
     case .values(let scope):
       let statistics = BatchNormalization.statistics(values, scope: scope, context: context)
-      return (store.affine(place, statistics), statistics)
+      return (
+        RectificationInput(values, affine: store.affine(place, statistics)), statistics
+      )
+    case .neighbourhoods(let neighbourhoods):
+      return (
+        RectificationInput(
+          interpolated(values, place, neighbourhoods, tile: tile, context: context)), nil
+      )
+    }
+  }
+
+  /// Normalises every pixel by the statistics of its place.
+  private func interpolated(
+    _ values: Tensor, _ place: NormalizationPlace, _ neighbourhoods: [StatisticsNeighbourhood],
+    tile: FeatureMapShape, context: ComputeContext
+  ) -> Tensor {
+    let map = values.map
+    let channels = statisticsRange(place)
+    let moments = neighbourhoods.map { NeighbourhoodMoments($0, channels: channels) }
+    let (weight, bias) = (store.values[place.weight], store.values[place.bias])
+    var result = values
+    result.values.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      nonisolated(unsafe) let pixels = base
+      context.parallelism.forEach(count: map.batch * map.height) { row in
+        moments[row / map.height].normalize(
+          row: row % map.height, height: map.height, width: map.width,
+          tileSize: (tile.height, tile.width),
+          values: pixels + row * map.width * map.channels, weight: weight, bias: bias,
+          epsilon: BatchNormalization.epsilon)
+      }
+    }
+    return result
+  }
+
+  /// The channels of a normalisation among those of ``TileStatistics``.
+  private func statisticsRange(_ place: NormalizationPlace) -> Range<Int> {
+    let start = store.running[..<place.index].reduce(0) { $0 + $1.mean.count }
+    return start..<start + place.weight.count
+  }
+
+  /// Each sample's own statistics, from a pass that normalised each by itself.
+  func tileStatistics(of cache: Cache) -> [TileStatistics] {
+    var byPlace = [ChannelStatistics?](repeating: nil, count: store.running.count)
+    for (level, values) in zip(levels, cache.levels) {
+      if let place = level.downNormalization { byPlace[place.index] = values.downStatistics }
+      if let place = level.upNormalization { byPlace[place.index] = values.upStatistics }
+    }
+    let all = byPlace.compactMap { $0 }
+    return (0..<cache.output.shape[0]).map { sample in
+      func part(_ list: [Float], _ groups: Int) -> ArraySlice<Float> {
+        let count = list.count / groups
+        return list[sample * count..<(sample + 1) * count]
+      }
+      return TileStatistics(
+        mean: all.flatMap { part($0.mean, $0.groupCount) },
+        variance: all.flatMap { part($0.variance, $0.groupCount) })
     }
   }
 }

@@ -54,7 +54,7 @@ struct ModelValidation: Sendable {
   ) throws -> ValidationFigures? {
     let indices = Self.drawn(tileLimit, of: data.validation.count)
     guard !indices.isEmpty else { return nil }
-    let predictor = try generator.prepared(normalization: .running, context: context)
+    let predictor = generator.prepared(normalization: .running, context: context)
     var difference = 0.0
     var squares = ImageQuality.SquaredError()
     var similarity = 0.0
@@ -92,7 +92,7 @@ struct ModelValidation: Sendable {
   func samples(of generator: UNetGenerator, count: Int = 4) throws -> RGBImage {
     let pairs = data.validation.count > 0 ? data.validation : data.train
     let indices = Self.drawn(count, of: pairs.count)
-    let predictor = try generator.prepared(normalization: .running, context: context)
+    let predictor = generator.prepared(normalization: .running, context: context)
     let size = pairs.tileSize
     var grid = RGBImage(width: 3 * size, height: indices.count * size)
     for (row, index) in indices.enumerated() {

@@ -94,7 +94,8 @@ public struct SlideConversion: Sendable {
     plan = TilePlan(
       width: source.width, height: source.height, overlap: options.overlap, region: region)
     converter = try model.converter(
-      path: modelPath, normalization: options.normalization, dropoutSeed: options.dropoutSeed,
+      path: modelPath, plan: plan, normalization: options.normalization,
+      dropoutSeed: options.dropoutSeed,
       kernels: context.kernels)
     let provenance = try Self.provenance(
       slide: slide, model: model, modelPath: modelPath, options: options, plan: plan,
@@ -132,19 +133,34 @@ public struct SlideConversion: Sendable {
     let stitcher = TileStitcher(
       plan: plan, batchSize: Self.batchSize, concurrency: parallelism.threadCount,
       forEach: { count, body in parallelism.forEach(count: count, body) })
+    let needsConversion: @Sendable (SourceTile) -> Bool = { tile in
+      detector.map { $0.tissueShare(of: tile.image) >= ConversionOptions.leastTissueShare }
+        ?? true
+    }
+    func prepare(row: Int) throws {
+      guard let converter = converter as? InterpolatedConverter,
+        row < plan.rows.upperBound
+      else { return }
+      try converter.prepare(
+        row: row, source: source, batchSize: Self.batchSize, needsConversion: needsConversion,
+        forEach: { count, body in parallelism.forEach(count: count, body) },
+        isCancelled: surroundings.isCancelled)
+    }
+    // A resumed run computes the row before once more.
+    try prepare(
+      row: max(plan.rows.lowerBound, (resumed?.nextRow ?? plan.rows.lowerBound) - 1))
     try stitcher.run(
-      source: source, from: resumed?.nextRow,
-      needsConversion: { tile in
-        detector.map { $0.tissueShare(of: tile.image) >= ConversionOptions.leastTissueShare }
-          ?? true
-      },
+      source: source, from: resumed?.nextRow, needsConversion: needsConversion,
       convert: { tiles in
         if surroundings.isCancelled() { throw CancellationError() }
         return try converter.convert(tiles)
       }
     ) { band in
       meter.add(band.image, y: band.y, isRepeated: band.isRepeated)
-      guard !band.isRepeated else { return }
+      guard !band.isRepeated else {
+        try prepare(row: band.row + 1)
+        return
+      }
       if band.image.height > 0 { try writer.append(rows: band.image) }
       converted += band.convertedCount
       convertedNow += band.convertedCount
@@ -156,6 +172,7 @@ public struct SlideConversion: Sendable {
         try writer.checkpoint(userState: Array(JSONText.document(progress)))
       }
       if isCancelled { throw CancellationError() }
+      try prepare(row: band.row + 1)
     }
     return ConversionSummary(
       convertedCount: converted, convertedNow: convertedNow, tileCount: plan.tileCount,
@@ -211,7 +228,7 @@ public struct SlideConversion: Sendable {
     let pyramid = plan.region.width * 1536
     let tiles = context.parallelism.threadCount * Self.batchSize * plan.tileSize * plan.tileSize
     // A tile under way: source, sums in and out, and the layers, some 30 floats a pixel at most.
-    return strip + sums + pyramid + tiles * 200
+    return strip + sums + pyramid + tiles * 200 + converter.memory
   }
 
   private static func progress(_ writer: PyramidWriter) throws(StainingError) -> Progress? {

@@ -12,6 +12,13 @@ public protocol TileConverter: Sendable {
   /// - Returns: For each tile `[tileSize, tileSize, 3]` levels, `(x + 1) · 127.5` of what a network gives
   ///   in [−1, 1]; not rounded.
   func convert(_ tiles: [SourceTile]) throws -> [[Float]]
+
+  /// Bytes that it keeps beside the tiles under way.
+  var memory: Int { get }
+}
+
+extension TileConverter {
+  var memory: Int { 0 }
 }
 
 /// Gives back what it gets.
@@ -31,10 +38,26 @@ struct GeneratorConverter: TileConverter {
   let context: ComputeContext
 
   func convert(_ tiles: [SourceTile]) throws -> [[Float]] {
+    try convert(tiles, neighbourhoods: nil)
+  }
+
+  /// The statistics that each tile would be normalised with by itself.
+  func statistics(_ tiles: [SourceTile]) throws -> [TileStatistics] {
+    tiles.isEmpty ? [] : try predictor.statistics(input(tiles), context: context)
+  }
+
+  private func input(_ tiles: [SourceTile]) -> Tensor {
+    let size = tiles[0].image.width
+    return Tensor(
+      shape: [tiles.count, size, size, 3], values: tiles.flatMap { Levels.values($0.image) })
+  }
+
+  /// Converts tiles, each with the statistics around it where the predictor interpolates.
+  func convert(
+    _ tiles: [SourceTile], neighbourhoods: [StatisticsNeighbourhood]?
+  ) throws -> [[Float]] {
     guard let first = tiles.first else { return [] }
     let size = first.image.width
-    let input = Tensor(
-      shape: [tiles.count, size, size, 3], values: tiles.flatMap { Levels.values($0.image) })
     let seeds = dropoutSeed.map { seed in
       tiles.map { tile in
         let random = CounterRandom(seed: seed, stream: UInt64(bitPattern: Int64(tile.y)))
@@ -42,7 +65,8 @@ struct GeneratorConverter: TileConverter {
         return UInt64(random.bits(at: place)) << 32 | UInt64(random.bits(at: place + 1))
       }
     }
-    let output = try predictor.predict(input, dropoutSeeds: seeds, context: context)
+    let output = try predictor.predict(
+      input(tiles), dropoutSeeds: seeds, neighbourhoods: neighbourhoods, context: context)
     let count = size * size * 3
     return try tiles.enumerated().map { index, tile in
       var values = Array(output.values[(index * count)..<((index + 1) * count)])
@@ -65,13 +89,15 @@ extension StainModel {
   ///
   /// - Parameters:
   ///   - path: What messages call the model.
+  ///   - plan: The tiles.
   ///   - normalization: Which statistics normalise; the card's unless given.
   ///   - dropoutSeed: Switches dropout on.
   ///   - kernels: Which kernels compute.
   /// - Returns: A converter that uses one thread a call.
-  /// - Throws: ``StainingError``, or `NetworkError` where the network has no such normalisation.
+  /// - Throws: ``StainingError``.
   func converter(
-    path: String, normalization: NormalizationMode?, dropoutSeed: UInt64?, kernels: KernelFamily
+    path: String, plan: TilePlan, normalization: NormalizationMode?, dropoutSeed: UInt64?,
+    kernels: KernelFamily
   ) throws -> any TileConverter {
     switch card.architecture {
     case .identity: return IdentityConverter()
@@ -79,8 +105,10 @@ extension StainModel {
       let context = ComputeContext(parallelism: .serial, kernels: kernels)
       let predictor = try generator(path: path).prepared(
         normalization: normalization ?? card.normalization, context: context)
-      return GeneratorConverter(
+      let converter = GeneratorConverter(
         predictor: predictor, modelPath: path, dropoutSeed: dropoutSeed, context: context)
+      return predictor.normalization == .interpolated
+        ? InterpolatedConverter(plan: plan, converter: converter) : converter
     }
   }
 }

@@ -34,7 +34,7 @@ enum InferenceSuite: Suite {
   static func run(_ context: BenchmarkContext) throws {
     let compute = context.computeContext
     let generator = UNetGenerator(baseChannels: context[NetworkOptions.channels], seed: 1)
-    let predictor = try generator.prepared(normalization: .running, context: compute)
+    let predictor = generator.prepared(normalization: .running, context: compute)
     let batch = context[NetworkOptions.batch]
     let input = NetworkWork.batch(count: batch, seed: 2)
     // The first call lays buffers out.

@@ -25,7 +25,7 @@ struct PredictionTests {
     arguments: [NormalizationMode.reference, .running], [false, true])
   func batchesAndThreads(mode: NormalizationMode, hasDropout: Bool) throws {
     let seeds: [UInt64]? = hasDropout ? [7, 8, 9] : nil
-    let predictor = try generator.prepared(normalization: mode, context: ComputeContext())
+    let predictor = generator.prepared(normalization: mode, context: ComputeContext())
     let together = try predictor.predict(tiles, dropoutSeeds: seeds, context: ComputeContext())
     for threadCount in [2, 4] {
       let context = ComputeContext(parallelism: Parallelism(threadCount: threadCount))
@@ -43,7 +43,7 @@ struct PredictionTests {
   @Test("dropout changes the result, the same seed gives it again, another seed another one")
   func dropout() throws {
     let context = ComputeContext()
-    let predictor = try generator.prepared(normalization: .reference, context: context)
+    let predictor = generator.prepared(normalization: .reference, context: context)
     func run(_ seed: UInt64?) throws -> Tensor {
       try predictor.predict(alone(0), dropoutSeeds: seed.map { [$0] }, context: context)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Pyramids
 import Rasters
 import Slides
@@ -70,9 +71,12 @@ struct SlideConversionTests {
     #expect(try converted(all).cropped(to: right) != image.cropped(to: right))
   }
 
-  @Test("threads do not change the file, and a region equals the same part of the whole")
-  func independence() throws {
-    let model = randomModel(microns: 0.5)
+  @Test(
+    "threads do not change the file, and a region equals the same part of the whole",
+    arguments: [NormalizationMode.running, .interpolated])
+  func independence(mode: NormalizationMode) throws {
+    var model = randomModel(microns: 0.5)
+    model.card.normalization = mode
     let one = try conversion(model)
     let whole = try converted(one, "one.tif")
     _ = try converted(try conversion(model, threads: 3), "three.tif")
@@ -84,9 +88,12 @@ struct SlideConversionTests {
     #expect(try converted(part, "part.tif") == whole.cropped(to: part.plan.region))
   }
 
-  @Test("an interrupted conversion is taken up and ends in the same bytes", arguments: [1, 2, 3])
-  func resume(rows: Int) throws {
-    let model = randomModel(microns: 0.5)
+  @Test(
+    "an interrupted conversion is taken up and ends in the same bytes",
+    arguments: [(1, NormalizationMode.running), (2, .running), (3, .running), (2, .interpolated)])
+  func resume(rows: Int, mode: NormalizationMode) throws {
+    var model = randomModel(microns: 0.5)
+    model.card.normalization = mode
     let expected = try conversion(model).run(to: folder.path("whole.tif"), replaces: false)
     let path = folder.path("resumed.tif")
     let bands = Bands()
@@ -107,6 +114,19 @@ struct SlideConversionTests {
     #expect(summary.seam == expected.seam)
     #expect(summary.convertedCount == expected.convertedCount)
     #expect(summary.convertedNow < expected.convertedCount)
+  }
+
+  @Test("interpolated statistics are those of the neighbours, too, and glass stays as it is")
+  func interpolation() throws {
+    func run(_ mode: NormalizationMode) throws -> RGBImage {
+      try converted(
+        try conversion(randomModel(microns: 0.5), threads: 2) { $0.normalization = mode })
+    }
+    let (own, interpolated) = (try run(.reference), try run(.interpolated))
+    // Had no tile found its neighbours, both would differ by rounding alone.
+    #expect(ImageQuality.peakSignalToNoise(own, interpolated) < 45)
+    let glass = PixelRegion(x: 1040, y: 0, width: 160, height: 900)
+    #expect(interpolated.cropped(to: glass) == image.cropped(to: glass))
   }
 
   @Test("unfinished work of other settings is refused, and given up with force")

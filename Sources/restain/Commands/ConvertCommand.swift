@@ -40,6 +40,10 @@ enum ConvertCommand: Command {
       Converts the whole slide in its own frame, tile by tile, and blends the tiles. The output has \
       the model's pixel size. Tiles without tissue stay as they are. An interrupted conversion leaves \
       OUT.tif.partial and OUT.tif.progress; the same command takes them up and ends in the same file.
+
+      --normalization running uses the statistics kept from training; reference those of each tile, \
+      as the public test code does, which shows seams; interpolated passes from each tile's to its \
+      neighbours' and takes a second pass over the slide.
       """,
     operands: [Operand("SLIDE", "any slide that OpenSlide opens")],
     options: [
