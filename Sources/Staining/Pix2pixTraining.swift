@@ -29,6 +29,8 @@ public struct Pix2pixTraining {
     public let step: Int
     /// Whether the schedule is done, or the training was stopped and can go on.
     public let isComplete: Bool
+    /// Whether it was stopped because validation found nothing better for too long.
+    public let isStalled: Bool
     /// The step of the model that was kept; nothing where it was stopped before the first validation.
     public let bestStep: Int?
     /// The figures of the model that was kept.
@@ -62,6 +64,8 @@ public struct Pix2pixTraining {
     var data: [ModelCard.Data]
     var best: ValidationFigures?
     var bestStep: Int?
+    /// Validations since the best one; missing in checkpoints of restain 0.1.
+    var validationsSinceBest: Int?
     var sums: [Double]
     var sumCount: Int
     var rowCount: Int
@@ -135,18 +139,20 @@ public struct Pix2pixTraining {
     }
   }
 
-  /// Trains until the schedule is done or a stop is asked for.
+  /// Trains until the schedule is done, a stop is asked for, or nothing gets better.
   ///
+  /// - Parameter patience: Stops after so many validations in a row without a better model; never if nil.
+  ///   It decides the end only: a resumed training with more patience goes on.
   /// - Returns: How it ended.
   /// - Throws: ``StainingError/diverged(step:tiles:)``, or what reading and writing throw.
-  public mutating func run() throws -> Summary {
+  public mutating func run(patience: Int? = nil) throws -> Summary {
     try writeTable()
     var order = TileOrder(count: data.train.count, seed: options.seed)
     var lastCheckpoint = trainer.completedSteps
     while trainer.completedSteps < options.totalSteps {
-      if surroundings.shouldStop() {
+      if surroundings.shouldStop() || isStalled(patience) {
         if trainer.completedSteps > lastCheckpoint { try writeCheckpoint() }
-        return summary
+        return summary(patience)
       }
       try step(&order)
       let step = trainer.completedSteps
@@ -162,13 +168,19 @@ public struct Pix2pixTraining {
         lastCheckpoint = step
       }
     }
-    return summary
+    return summary(patience)
   }
 
-  private var summary: Summary {
-    Summary(
-      step: trainer.completedSteps, isComplete: trainer.completedSteps >= options.totalSteps,
-      bestStep: record.bestStep, best: record.best)
+  private func isStalled(_ patience: Int?) -> Bool {
+    patience.map { record.validationsSinceBest ?? 0 >= $0 } ?? false
+  }
+
+  private func summary(_ patience: Int?) -> Summary {
+    let isComplete = trainer.completedSteps >= options.totalSteps
+    return Summary(
+      step: trainer.completedSteps, isComplete: isComplete,
+      isStalled: !isComplete && isStalled(patience), bestStep: record.bestStep,
+      best: record.best)
   }
 
   /// Steps between two validations.
@@ -205,6 +217,7 @@ public struct Pix2pixTraining {
     let isBest =
       figures.map { current in record.best.map { current.l1 < $0.l1 } ?? true } ?? true
     let step = trainer.completedSteps
+    record.validationsSinceBest = isBest ? 0 : (record.validationsSinceBest ?? 0) + 1
     if isBest {
       record.best = figures
       record.bestStep = step

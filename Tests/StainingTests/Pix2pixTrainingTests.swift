@@ -28,7 +28,7 @@ struct Pix2pixTrainingTests {
   /// Trains until a number of steps, as a process that is stopped there.
   private func train(
     _ name: String, until stop: Int = .max, checkpoints: Int = 1000, threads: Int = 1,
-    options: TrainingOptions? = nil
+    options: TrainingOptions? = nil, patience: Int? = nil
   ) throws -> Pix2pixTraining.Summary {
     let steps = Mutex(0)
     let counter = Counter()
@@ -41,7 +41,7 @@ struct Pix2pixTrainingTests {
         report: { if case .step(let step) = $0 { counter.value = step } }))
     steps.withLock { $0 = training.startStep }
     counter.value = training.startStep
-    return try training.run()
+    return try training.run(patience: patience)
   }
 
   private final class Counter: Sendable {
@@ -86,6 +86,22 @@ struct Pix2pixTrainingTests {
     try checkpoint.write(to: URL(fileURLWithPath: files.checkpoint))
     _ = try train("killed")
     #expect(try bytes("killed") == bytes("whole"))
+  }
+
+  @Test(
+    "a training that gets no better stops after its patience, interrupted or not, and can go on")
+  func patience() throws {
+    var still = options
+    still.totalSteps = 40
+    still.learningRate = 0
+    let whole = try train("whole", options: still, patience: 2)
+    #expect(whole.step == 12 && whole.bestStep == 4 && whole.isStalled && !whole.isComplete)
+    #expect(!(try train("parted", until: 10, options: still, patience: 2).isStalled))
+    #expect(try train("parted", options: still, patience: 2).isStalled)
+    #expect(try bytes("parted") == bytes("whole"))
+    #expect(try train("parted", options: still, patience: 2).step == 12)
+    #expect(try train("parted", options: still, patience: 3).step == 16)
+    #expect(try train("learning", patience: 3).isComplete)
   }
 
   @Test("the table has a row for each validation, without wall clock")

@@ -25,6 +25,9 @@ enum TrainPix2pixCommand: Command {
     "steps of the schedule: constant for half, then linear to 0; the preset's if not given")
   static let time = Option<Double?>.optional(
     "time", .duration, "stop early after this time; --resume goes on")
+  static let patience = Option<Int?>.optional(
+    "patience", .integer("VALIDATIONS", in: 1...100_000),
+    "stop early after so many validations in a row without a better model")
   static let batch = Option<Int>.value(
     "batch", .integer(in: 1...256), default: "1", "tiles a step")
   static let learningRate = Option<Double>.value(
@@ -48,11 +51,11 @@ enum TrainPix2pixCommand: Command {
     discussion: """
       Writes MODEL.safetensors (the best by validation), MODEL.train.csv, sample grids in \
       MODEL.samples and MODEL.checkpoint.safetensors. An interrupted training that is resumed ends \
-      in the same model, bit for bit. --steps alone sets the schedule; --time only stops early.
+      in the same model, bit for bit. --steps alone sets the schedule; --time and --patience only stop early.
       """,
     options: [
       data.entry, output.entry, preset.entry, baseChannels.entry, discriminatorChannels.entry,
-      steps.entry, time.entry, batch.entry, learningRate.entry, multiScaleL1.entry,
+      steps.entry, time.entry, patience.entry, batch.entry, learningRate.entry, multiScaleL1.entry,
       validationInterval.entry,
       fromStain.entry, toStain.entry, seed.entry, resume.entry, SharedOptions.force.entry,
       SharedOptions.json.entry,
@@ -73,6 +76,7 @@ enum TrainPix2pixCommand: Command {
     let model: String
     let step: Int
     let isComplete: Bool
+    let isStalled: Bool
     let bestStep: Int?
     let validation: ValidationFigures?
     let seconds: Double
@@ -81,6 +85,7 @@ enum TrainPix2pixCommand: Command {
     private enum CodingKeys: String, CodingKey {
       case model, step, validation, seconds
       case isComplete = "complete"
+      case isStalled = "stalled"
       case bestStep = "best_step"
       case peakMib = "peak_mib"
     }
@@ -112,7 +117,7 @@ enum TrainPix2pixCommand: Command {
     if training.startStep > 0 { context.note("going on from step \(training.startStep)") }
     context.progress.begin(
       "train", total: Double(options.totalSteps), unit: "steps", done: Double(training.startStep))
-    let summary = try training.run()
+    let summary = try training.run(patience: context[patience])
     context.progress.finish()
     try context.checkCancellation()
     if summary.bestStep != nil { context.addOutput(files.model) }
@@ -177,14 +182,17 @@ enum TrainPix2pixCommand: Command {
       try context.emit(
         json: Result(
           model: files.model, step: summary.step, isComplete: summary.isComplete,
-          bestStep: summary.bestStep, validation: summary.best, seconds: seconds,
+          isStalled: summary.isStalled, bestStep: summary.bestStep, validation: summary.best,
+          seconds: seconds,
           peakMib: ProcessMemory.peakBytes().map { Double($0) / 1_048_576 }))
       return
     }
     let state =
       summary.isComplete
       ? "done after \(summary.step) steps"
-      : "stopped after \(summary.step) steps; --resume goes on"
+      : summary.isStalled
+        ? "stopped after \(summary.step) steps, no better model for \(context[patience] ?? 0) validations"
+        : "stopped after \(summary.step) steps; --resume goes on"
     guard let best = summary.bestStep else {
       context.print("\(files.checkpoint)  \(state); no model yet")
       return
