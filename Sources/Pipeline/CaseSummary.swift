@@ -22,7 +22,7 @@ public enum CaseSummary {
   }
 
   /// A field after RFC 4180: quoted where it holds a comma, a quote or a line end.
-  private static func quoted(_ field: String) -> String {
+  static func quoted(_ field: String) -> String {
     guard field.contains(where: { ",\"\n\r".contains($0) }) else { return field }
     return "\"" + field.replacing("\"", with: "\"\"") + "\""
   }

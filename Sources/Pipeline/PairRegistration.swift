@@ -69,13 +69,20 @@ public struct PairRegistration: Sendable {
   ///   - stem: The moving slide's name without its ending.
   /// - Throws: `UnwritableFile` or `PictureError`.
   public func write(to folder: String, stem: String) throws {
+    try Self.write(result, overlay: overlay, to: folder, stem: stem)
+  }
+
+  static func write(
+    _ result: RegistrationResult, overlay: RGBImage, to folder: String, stem: String
+  ) throws {
     let paths = Self.paths(in: folder, stem: stem)
     try DurableFile.write(try result.transform.data(), to: paths[0])
     try PictureFile.writeJPEG(overlay, path: paths[1], quality: 88)
     try DurableFile.write(try JSONText.document(result.report), to: paths[2])
   }
 
-  private static func image(
+  /// Reads a whole slide at the working pixel size.
+  static func image(
     _ slide: Slide, option: String, pixelSize: Double, threadCount: Int,
     _ beforeEachBlock: @Sendable () throws -> Void
   ) throws -> SectionImage {

@@ -67,4 +67,17 @@ public struct RegistrationResult: Sendable {
   public let rigid: SectionTransform
   /// What there is to say about it.
   public var report: RegistrationReport
+
+  /// The same map with a reason to look at it.
+  func doubted(_ reason: RegistrationReason) -> RegistrationResult {
+    var report = report
+    report.status = .needsReview
+    report.reasons.append(reason)
+    return RegistrationResult(
+      transform: SectionTransform(
+        fixed: transform.fixed, moving: transform.moving, affine: transform.affine,
+        displacement: transform.displacement, kind: transform.kind, status: .needsReview,
+        reasons: report.reasons, residuals: transform.residuals),
+      rigid: rigid, report: report)
+  }
 }

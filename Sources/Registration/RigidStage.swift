@@ -13,6 +13,8 @@ struct RigidStage {
     let affine: AffineMap
     /// How far the best pose is ahead of the best one elsewhere, as a share of its own score.
     let margin: Double
+    /// How well the sections agree in that pose, 0…1.
+    let score: Double
   }
 
   /// - Returns: The best pose; nothing where no overlap of enough tissue exists.
@@ -34,7 +36,8 @@ struct RigidStage {
     let other = refined.dropFirst().first { !$0.isNear(best, level: centre, microns: spread) }
     let margin = other.map { (best.score - $0.score) / max(best.score, 1e-9) } ?? 1
     let rigid = RigidStage.nearestRigid(best.map, about: fixed.levels[0])
-    return Outcome(rigid: rigid, affine: best.map, margin: max(0, min(1, margin)))
+    return Outcome(
+      rigid: rigid, affine: best.map, margin: max(0, min(1, margin)), score: best.score)
   }
 
   private static let straightenedCount = 4

@@ -55,6 +55,33 @@ struct RegistrationRun {
       before: centred, rigid: pose.rigid, affine: affine, bent: bent, margin: pose.margin)
   }
 
+  /// Goes on from a map that was found by another way, such as through a neighbouring section.
+  ///
+  /// - Parameters:
+  ///   - start: From this fixed to this moving section, with the knots of the finest bending.
+  ///   - margin: The confidence of the way.
+  /// - Returns: The map bent further at the two finest pixel sizes, judged like any other.
+  func refined(_ start: SectionTransform, margin: Double) -> RegistrationResult {
+    let finest = Double(options.knotPixels) * fixed.levels[0].pixelSize
+    var grid =
+      start.displacement ?? DisplacementGrid(spacing: finest, covering: fixedImage.frame.extent)
+    // From twice the working pixel size on; the knots stay where they are.
+    for index in stride(from: min(1, fixed.levels.count - 1), through: 0, by: -1)
+    where index < moving.levels.count {
+      let problem = LevelProblem(
+        fixed: fixed.levels[index], moving: moving.levels[index], metric: options.metric,
+        rows: rows)
+      let alignment = FreeFormAlignment(
+        problem: problem, affine: start.affine,
+        knotPixels: Int((grid.spacing / fixed.levels[index].pixelSize).rounded()),
+        stiffness: options.stiffness, maxIterations: options.maxIterations)
+      grid = alignment.improved(grid).grid
+    }
+    return RegistrationJudge(run: self, rows: rows).result(
+      before: centred, rigid: RigidStage.nearestRigid(start.affine, about: fixed.levels[0]),
+      affine: start.affine, bent: grid, margin: margin)
+  }
+
   private func straightened(_ start: AffineMap) -> AffineMap {
     var map = start
     let coarsest = RigidStage.levelIndex(fixed, moving, longSide: 300)

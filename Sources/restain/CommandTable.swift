@@ -6,6 +6,7 @@ enum CommandTable {
     InspectCommand.self,
     PhantomCommand.self,
     RegisterCommand.self,
+    RegisterSeriesCommand.self,
     TransformPointsCommand.self,
     TransformSlideCommand.self,
     TilesCommand.self,

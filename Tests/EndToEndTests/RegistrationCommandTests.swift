@@ -80,6 +80,56 @@ struct RegistrationCommandTests {
     #expect(foreign.diagnostics.contains("but the transform was made for"))
   }
 
+  @Test(
+    "a folder of sections is registered to one; a broken slide and a stray file stop nothing",
+    .enabled(if: SharedData.isPresent, Comment(rawValue: SharedData.absence)))
+  func series() throws {
+    let folder = try TemporaryDirectory()
+    let tool = try CommandLineTool()
+    let sections = SharedData.url("sections/lesion3")
+    try FileManager.default.createDirectory(
+      at: folder.url.appendingPathComponent("in"), withIntermediateDirectories: true)
+    for name in ["HE", "Ki67", "Cc10"] {
+      try FileManager.default.copyItem(
+        atPath: sections.appendingPathComponent("\(name).tif").path,
+        toPath: folder.path("in/\(name).tif"))
+    }
+    try Data("notes".utf8).write(to: URL(fileURLWithPath: folder.path("in/notes.txt")))
+    let run = try tool.run([
+      "register-series", folder.path("in"), "--reference", "HE", "--order", "Ki67,HE,Cc10", "-o",
+      folder.path("out"), "--json",
+    ])
+    let object = try SlideFiles.object(run.output)
+    let rows = try #require(object["sections"] as? [[String: Any]])
+    #expect(rows.map { $0["section"] as? String } == ["HE.tif", "Ki67.tif", "Cc10.tif"])
+    #expect(rows[0]["status"] as? String == "reference")
+    let isAccepted = rows.dropFirst().allSatisfy { $0["status"] as? String == "ok" }
+    #expect(run.status == (isAccepted ? 0 : 3))
+    let table = try String(contentsOfFile: folder.path("out/summary.csv"), encoding: .utf8)
+    #expect(table.split(separator: "\n").count == 4)
+    for name in ["Ki67", "Cc10"] {
+      let accuracy = try tool.run([
+        "evaluate", "registration", "--transform", folder.path("out/\(name).transform.json"),
+        "--fixed-landmarks", sections.appendingPathComponent("HE.csv").path,
+        "--moving-landmarks", sections.appendingPathComponent("\(name).csv").path, "--json",
+      ])
+      #expect(try SlideFiles.object(accuracy.output)["rtre_median"] as? Double ?? 1 <= 0.012)
+    }
+
+    let again = try tool.run([
+      "register-series", folder.path("in"), "--reference", "HE", "-o", folder.path("out"),
+    ])
+    #expect(again.status == 73)
+    for arguments in [
+      ["--order", "Ki67,HE"], ["--order", "Ki67,HE,HE,Cc10"], ["--order", "Ki67,HE,x"],
+    ] {
+      let wrong = try tool.run(
+        ["register-series", folder.path("in"), "--reference", "HE", "-o", folder.path("new")]
+          + arguments)
+      #expect(wrong.status == 64 && !FileManager.default.fileExists(atPath: folder.path("new")))
+    }
+  }
+
   /// There and back ends within a twentieth of a pixel.
   private func expectEqualPoints(_ first: String, _ second: String) throws {
     let tables = try [first, second].map { path in

@@ -1,0 +1,79 @@
+import Rasters
+
+extension SectionTransform {
+  /// This map, and then another: from this one's fixed section straight to the other's moving section.
+  ///
+  /// The affine maps are multiplied; what remains, `u(x) = A⁻¹(y(x)) − x`, becomes a cubic B-spline that
+  /// agrees with the two maps at its knots. Between the knots it deviates by the fourth power of their
+  /// distance, under 0.1 µm for maps that registration makes.
+  ///
+  /// - Parameters:
+  ///   - next: A map whose fixed section is this one's moving section.
+  ///   - spacing: Microns between the knots of the result.
+  /// - Returns: A map with the reasons of both; it needs review where one of them does.
+  public func followed(by next: SectionTransform, spacing: Double) -> SectionTransform {
+    let straight = affine.followed(by: next.affine)
+    var grid: DisplacementGrid?
+    if displacement != nil || next.displacement != nil, let inverse = straight.inverse {
+      var bent = DisplacementGrid(spacing: spacing, covering: fixed.extent)
+      for row in 0..<bent.rows {
+        for column in 0..<bent.columns {
+          let place = MicronPoint(
+            x: Double(column - 1) * spacing, y: Double(row - 1) * spacing)
+          let target = next.movingPoint(for: movingPoint(for: place))
+          let back = inverse(x: target.x, y: target.y)
+          bent.x[row * bent.columns + column] = Float(back.x - place.x)
+          bent.y[row * bent.columns + column] = Float(back.y - place.y)
+        }
+      }
+      grid = bent.interpolatingItsValues()
+    }
+    let reasons = RegistrationReason.allCases.filter {
+      self.reasons.contains($0) || next.reasons.contains($0)
+    }
+    return SectionTransform(
+      fixed: fixed, moving: next.moving, affine: straight, displacement: grid,
+      kind: grid == nil ? .affine : .bspline,
+      status: status == .ok && next.status == .ok ? .ok : .needsReview, reasons: reasons)
+  }
+}
+
+extension DisplacementGrid {
+  /// The spline whose values at the knots are this grid's numbers.
+  ///
+  /// Solves `(c[i−1] + 4 c[i] + c[i+1]) / 6 = v[i]` along each row and column; the outermost numbers are
+  /// taken as control points themselves.
+  func interpolatingItsValues() -> DisplacementGrid {
+    var result = self
+    result.x = Self.controlPoints(x, columns: columns, rows: rows)
+    result.y = Self.controlPoints(y, columns: columns, rows: rows)
+    return result
+  }
+
+  private static func controlPoints(_ values: [Float], columns: Int, rows: Int) -> [Float] {
+    var result = values
+    for row in 0..<rows {
+      solve(&result, first: row * columns, step: 1, count: columns)
+    }
+    for column in 0..<columns {
+      solve(&result, first: column, step: columns, count: rows)
+    }
+    return result
+  }
+
+  /// Gaussian elimination of the tridiagonal system; rows 0 and count − 1 are identities.
+  private static func solve(_ values: inout [Float], first: Int, step: Int, count: Int) {
+    guard count > 2 else { return }
+    var above = [Double](repeating: 0, count: count)
+    var right = (0..<count).map { Double(values[first + $0 * step]) }
+    for index in 1..<(count - 1) {
+      let pivot = 4 - above[index - 1]
+      above[index] = 1 / pivot
+      right[index] = (6 * right[index] - right[index - 1]) / pivot
+    }
+    for index in stride(from: count - 2, through: 1, by: -1) {
+      right[index] -= above[index] * right[index + 1]
+    }
+    for index in 0..<count { values[first + index * step] = Float(right[index]) }
+  }
+}
