@@ -11,8 +11,8 @@ public struct RegistrationOptions: Sendable, Hashable {
   public var knotPixels = 64
   /// What bending costs in square microns; see ``FreeFormAlignment``.
   public var stiffness = 1000.0
-  /// Radius in pixels of the window of the local correlation; 0 for normalised gradient fields.
-  public var correlationRadius = 4
+  /// What says how like the sections are once they roughly lie on each other.
+  public var similarity = Similarity.localCorrelation
   /// The coarsest pixel size at which the section is bent, in microns.
   public var coarsestBend = 64.0
   /// Steps of the optimiser at each pixel size.
@@ -21,7 +21,29 @@ public struct RegistrationOptions: Sendable, Hashable {
   /// Makes the default options for a number of threads.
   public init(threadCount: Int = 1) { self.threadCount = threadCount }
 
-  var metric: MetricKind {
-    correlationRadius > 0 ? .localCorrelation(radius: correlationRadius) : .gradientField
+  /// Measures of similarity; all three ignore which of two stains is the darker.
+  public enum Similarity: String, Sendable, Hashable, CaseIterable {
+    /// Squared correlation over a window of nine pixels.
+    case localCorrelation = "local-correlation"
+    /// Normalised gradient fields.
+    case gradientField = "gradient-field"
+    /// Mutual information of the densities.
+    case mutualInformation = "mutual-information"
   }
+
+  var metric: MetricKind {
+    switch similarity {
+    case .localCorrelation: .localCorrelation(radius: Self.correlationRadius)
+    case .gradientField: .gradientField
+    case .mutualInformation: .mutualInformation
+    }
+  }
+
+  /// For the start, where poses compete: mutual information over a whole section says too little there.
+  var startMetric: MetricKind {
+    similarity == .mutualInformation
+      ? .localCorrelation(radius: Self.correlationRadius) : metric
+  }
+
+  private static let correlationRadius = 4
 }

@@ -47,7 +47,7 @@ struct RegistrationRun {
     guard min(fixed.tissueArea, moving.tissueArea) >= RegistrationGates.leastTissue else {
       return nothing(.noTissue)
     }
-    let stage = RigidStage(rows: rows, metric: options.metric)
+    let stage = RigidStage(rows: rows, metric: options.startMetric)
     guard let pose = stage.outcome(fixed: fixed, moving: moving) else { return nothing(.noOverlap) }
     let affine = straightened(pose.affine)
     let bent = bent(affine)

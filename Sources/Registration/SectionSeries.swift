@@ -73,7 +73,8 @@ public struct SectionSeries: Sendable {
   ) rethrows -> [(section: Int, neighbours: [Int])] {
     let count = sections.count
     var similarity = [[Double]](repeating: [Double](repeating: 0, count: count), count: count)
-    let stage = RigidStage(rows: RowLoop(threadCount: options.threadCount), metric: options.metric)
+    let stage = RigidStage(
+      rows: RowLoop(threadCount: options.threadCount), metric: options.startMetric)
     for first in 0..<count {
       for second in (first + 1)..<max(count, first + 1) {
         try beforeEachPair()

@@ -22,6 +22,8 @@ package enum MetricKind: Sendable, Hashable {
   case gradientField
   /// Squared local correlation over a window of that radius in pixels.
   case localCorrelation(radius: Int)
+  /// Mutual information of the densities.
+  case mutualInformation
 
   package func metric(
     for plane: FloatBuffer, width: Int, height: Int, weights: FloatBuffer, rows: RowLoop
@@ -35,6 +37,8 @@ package enum MetricKind: Sendable, Hashable {
     case .localCorrelation(let radius):
       LocalCorrelationMetric(
         reference: plane, width: width, height: height, radius: radius, rows: rows)
+    case .mutualInformation:
+      MutualInformationMetric(reference: plane, width: width, height: height)
     }
   }
 }

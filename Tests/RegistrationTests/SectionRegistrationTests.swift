@@ -30,15 +30,20 @@ struct SectionRegistrationTests {
     #expect(abs(turn) < 5)
   }
 
-  @Test("the result is the same for one and for three threads")
-  func threads() {
+  @Test(
+    "each similarity finds the pose, the same with one and with three threads",
+    arguments: RegistrationOptions.Similarity.allCases)
+  func threads(similarity: RegistrationOptions.Similarity) {
     let tissue = SyntheticTissue(seed: 22)
     let fixed = tissue.photograph(isBrown: false)
-    let moving = KnownPose(degrees: 12).movingSection(of: tissue)
-    let one = SectionRegistration.register(
-      fixed: fixed, moving: moving, options: RegistrationOptions(threadCount: 1))
-    let three = SectionRegistration.register(
-      fixed: fixed, moving: moving, options: RegistrationOptions(threadCount: 3))
+    let pose = KnownPose(degrees: 12)
+    let moving = pose.movingSection(of: tissue)
+    var options = RegistrationOptions(threadCount: 1)
+    options.similarity = similarity
+    let one = SectionRegistration.register(fixed: fixed, moving: moving, options: options)
+    options.threadCount = 3
+    let three = SectionRegistration.register(fixed: fixed, moving: moving, options: options)
+    #expect(pose.medianError(of: one.transform) < 4)
     #expect(one.transform == three.transform)
     #expect(one.report == three.report)
   }

@@ -11,6 +11,9 @@ enum RegisterCommand: Command {
     "output", short: "o", .directory("DIR"), "folder for transform, overlay and report")
   static let fine = Option.flag("fine", "work at 2 µm a pixel instead of 4")
 
+  static let similarity = Option<RegistrationOptions.Similarity>.value(
+    "similarity", .choice(), default: "local-correlation", "what is maximised after the start")
+
   static let description = CommandDescription(
     "register", "find where one serial section lies on another",
     discussion: """
@@ -19,7 +22,8 @@ enum RegisterCommand: Command {
       the same: look at the overlay before you use it.
       """,
     options: [
-      fixed.entry, moving.entry, output.entry, fine.entry, SharedOptions.fixedPixelSize.entry,
+      fixed.entry, moving.entry, output.entry, fine.entry, similarity.entry,
+      SharedOptions.fixedPixelSize.entry,
       SharedOptions.movingPixelSize.entry, SharedOptions.force.entry, SharedOptions.json.entry,
     ],
     examples: ["register --fixed A12_HE.svs --moving A12_Ki67.svs -o A12"])
@@ -34,7 +38,8 @@ enum RegisterCommand: Command {
     let paths = PairRegistration.paths(in: folder, stem: stem)
     for path in paths { try Files.requireFree(path, force: context.isForced) }
     try Files.makeFolder(folder)
-    let options = RegistrationOptions(threadCount: context.threadCount)
+    var options = RegistrationOptions(threadCount: context.threadCount)
+    options.similarity = context[similarity]
     let pair = try PairRegistration(
       fixed: reference, moving: warped, options: options,
       pixelSize: context.isGiven(fine)
