@@ -35,7 +35,7 @@ extension ParameterStore {
       switch place {
       case .convolution(let place):
         tensors.append(
-          NamedTensor(place.key + ".weight", place.weightShape, exported(list, place)))
+          NamedTensor(place.key + ".weight", place.weightShape, place.exported(list)))
         if let bias = place.bias {
           tensors.append(NamedTensor(place.key + ".bias", [bias.count], Array(list[bias])))
         }
@@ -58,8 +58,8 @@ extension ParameterStore {
     for place in places {
       guard case .normalization(let place) = place else { continue }
       let shape = [place.weight.count]
-      running[place.index].mean = try floats(tensors, place.key + ".running_mean", shape)
-      running[place.index].variance = try floats(tensors, place.key + ".running_var", shape)
+      running[place.index].mean = try tensors.floats(place.key + ".running_mean", shape)
+      running[place.index].variance = try tensors.floats(place.key + ".running_var", shape)
       if case .int64(let counts) = tensors[place.key + ".num_batches_tracked"]?.contents {
         running[place.index].batchCount = counts.first ?? 0
       }
@@ -72,25 +72,26 @@ extension ParameterStore {
     for place in places {
       switch place {
       case .convolution(let place):
-        let weights = try floats(tensors, place.key + ".weight", place.weightShape)
-        importWeights(weights, place, into: &list)
+        let weights = try tensors.floats(place.key + ".weight", place.weightShape)
+        place.importWeights(weights, into: &list)
         if let bias = place.bias {
-          list.replaceSubrange(bias, with: try floats(tensors, place.key + ".bias", [bias.count]))
+          list.replaceSubrange(bias, with: try tensors.floats(place.key + ".bias", [bias.count]))
         }
       case .normalization(let place):
         let shape = [place.weight.count]
         list.replaceSubrange(
-          place.weight, with: try floats(tensors, place.key + ".weight", shape))
-        list.replaceSubrange(place.bias, with: try floats(tensors, place.key + ".bias", shape))
+          place.weight, with: try tensors.floats(place.key + ".weight", shape))
+        list.replaceSubrange(place.bias, with: try tensors.floats(place.key + ".bias", shape))
       }
     }
     return list
   }
+}
 
-  private func floats(
-    _ tensors: [String: NamedTensor], _ name: String, _ shape: [Int]
-  ) throws(NetworkError) -> [Float] {
-    guard let tensor = tensors[name], case .float32(let values) = tensor.contents else {
+extension [String: NamedTensor] {
+  /// The elements of a tensor of single-precision numbers and given shape.
+  func floats(_ name: String, _ shape: [Int]) throws(NetworkError) -> [Float] {
+    guard let tensor = self[name], case .float32(let values) = tensor.contents else {
       throw .missingTensor(name: name)
     }
     guard tensor.shape == shape else {
@@ -98,16 +99,18 @@ extension ParameterStore {
     }
     return values
   }
+}
 
+extension ConvolutionPlace {
   /// `[k, k, in, out]` → `[out, in, k, k]`.
-  private func exported(_ list: [Float], _ place: ConvolutionPlace) -> [Float] {
-    let (outputs, inputs) = (place.convolution.outputChannels, place.convolution.inputChannels)
-    let taps = place.convolution.shape.kernelSize * place.convolution.shape.kernelSize
+  func exported(_ list: [Float]) -> [Float] {
+    let (outputs, inputs) = (convolution.outputChannels, convolution.inputChannels)
+    let taps = convolution.shape.kernelSize * convolution.shape.kernelSize
     return list.withUnsafeBufferPointer { source in
       [Float](unsafeUninitializedCapacity: outputs * inputs * taps) { target, count in
         for tap in 0..<taps {
           for input in 0..<inputs {
-            let row = place.weightOffset + (tap * inputs + input) * outputs
+            let row = weightOffset + (tap * inputs + input) * outputs
             for output in 0..<outputs {
               target[(output * inputs + input) * taps + tap] = source[row + output]
             }
@@ -119,16 +122,14 @@ extension ParameterStore {
   }
 
   /// `[out, in, k, k]` → `[k, k, in, out]`.
-  private func importWeights(
-    _ weights: [Float], _ place: ConvolutionPlace, into list: inout [Float]
-  ) {
-    let (outputs, inputs) = (place.convolution.outputChannels, place.convolution.inputChannels)
-    let taps = place.convolution.shape.kernelSize * place.convolution.shape.kernelSize
+  func importWeights(_ weights: [Float], into list: inout [Float]) {
+    let (outputs, inputs) = (convolution.outputChannels, convolution.inputChannels)
+    let taps = convolution.shape.kernelSize * convolution.shape.kernelSize
     list.withUnsafeMutableBufferPointer { target in
       weights.withUnsafeBufferPointer { source in
         for tap in 0..<taps {
           for input in 0..<inputs {
-            let row = place.weightOffset + (tap * inputs + input) * outputs
+            let row = weightOffset + (tap * inputs + input) * outputs
             for output in 0..<outputs {
               target[row + output] = source[(output * inputs + input) * taps + tap]
             }

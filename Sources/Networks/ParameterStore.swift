@@ -8,12 +8,16 @@ struct ConvolutionPlace: Sendable, Equatable {
   let weightOffset: Int
   /// The first bias and how many there are; nil without bias.
   let bias: Range<Int>?
+  /// Axes of the window in a file: 2, and 1 or 0 where PyTorch has a one-dimensional convolution or a linear
+  /// layer.
+  var windowAxes = 2
 
   /// PyTorch's `[out, in, k, k]`, and `[in, out, k, k]` for a transposed convolution: both put the
   /// channels of the smaller map first.
   var weightShape: [Int] {
     let size = convolution.shape.kernelSize
-    return [convolution.outputChannels, convolution.inputChannels, size, size]
+    return [convolution.outputChannels, convolution.inputChannels]
+      + [Int](repeating: size, count: windowAxes)
   }
 }
 

@@ -21,6 +21,10 @@ public struct ConvolutionShape: Sendable, Equatable, Hashable {
   public static let halving = ConvolutionShape(kernelSize: 4, stride: 2, padding: 1)
   /// 4 × 4 taps, stride 1, padding 1: a map loses one row and one column.
   public static let overlapping = ConvolutionShape(kernelSize: 4, stride: 1, padding: 1)
+  /// 3 × 3 taps, stride 1, padding 1: a map keeps its size.
+  public static let centred = ConvolutionShape(kernelSize: 3, stride: 1, padding: 1)
+  /// One tap: every pixel by itself, a linear layer.
+  public static let pointwise = ConvolutionShape(kernelSize: 1, stride: 1, padding: 0)
 
   /// The border that the output's gradient needs for the backward pass, and a transposed convolution's
   /// input for its forward pass.
