@@ -14,6 +14,8 @@ public enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
   case unknownArchitecture(problem: String)
   /// A picture's size does not suit the network.
   case unsuitableSize(height: Int, width: Int, multiple: Int)
+  /// A step of training gave numbers that are not finite; the trainer is as it was before the step.
+  case diverged(step: Int)
 
   /// One line: subject, problem, next step.
   public var description: String {
@@ -33,6 +35,9 @@ public enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
     case .unsuitableSize(let height, let width, let multiple):
       "a tile of \(width) × \(height) pixels: the network needs multiples of \(multiple); "
         + "choose another tile size"
+    case .diverged(let step):
+      "step \(step): the loss or its gradient is not finite; "
+        + "go on from an earlier checkpoint with a lower learning rate"
     }
   }
 }

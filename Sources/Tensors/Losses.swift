@@ -70,4 +70,29 @@ public enum Losses {
     }
     return LossResult(value: sum / Double(prediction.count), gradient: gradient)
   }
+
+  /// The mean squared difference; its gradient is `2 · (prediction − target) / count`.
+  ///
+  /// - Parameters:
+  ///   - prediction: Any shape.
+  ///   - target: The same shape.
+  /// - Returns: The mean and its gradient.
+  public static func squaredDifference(prediction: Tensor, target: Tensor) -> LossResult {
+    precondition(
+      prediction.shape == target.shape, "a prediction \(prediction.shape) of \(target.shape)")
+    let factor = Float(2 / Double(prediction.count))
+    var sum = 0.0
+    let gradient = Tensor(shape: prediction.shape) { output in
+      prediction.withPointer { values in
+        target.withPointer { truth in
+          for index in 0..<prediction.count {
+            let difference = values[index] - truth[index]
+            sum += Double(difference) * Double(difference)
+            (output + index).initialize(to: factor * difference)
+          }
+        }
+      }
+    }
+    return LossResult(value: sum / Double(prediction.count), gradient: gradient)
+  }
 }

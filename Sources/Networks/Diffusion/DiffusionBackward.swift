@@ -12,12 +12,15 @@ struct DiffusionBackward {
   /// Of SiLU of the embedding, summed over all blocks.
   private var embeddingSlope: Tensor
 
-  init(_ network: DiffusionUNet, _ pass: DiffusionPass, _ gradient: ParameterGradient) {
+  init(
+    _ network: DiffusionUNet, _ modules: [DiffusionModuleCache], _ pass: DiffusionPass,
+    _ gradient: ParameterGradient
+  ) {
     layout = network.layout
     values = network.values
     self.pass = pass
     self.gradient = gradient
-    modules = pass.modules
+    self.modules = modules
     context = pass.context
     embeddingSlope = Tensor(zeros: pass.activatedEmbedding.shape)
   }

@@ -72,6 +72,12 @@ struct DiffusionPass {
 
   private var groupCount: Int { layout.configuration.groupCount }
 
+  /// Hands over what the modules kept, so that each is freed when its gradient is done.
+  mutating func takeModules() -> [DiffusionModuleCache] {
+    defer { modules = [] }
+    return modules
+  }
+
   /// Runs the network on `[N, H, W, inputChannels]` with one noise level a sample.
   mutating func run(_ input: Tensor, levels: [Float]) -> Tensor {
     embed(levels)

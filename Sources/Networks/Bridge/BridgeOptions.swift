@@ -1,0 +1,52 @@
+import Foundation
+
+/// Constants of bridge training; the defaults are the reference's.
+public struct BridgeOptions: Sendable, Codable, Equatable {
+  /// AdamW's step size at the start.
+  public var learningRate = 5e-5
+  /// AdamW's decay of the first moment.
+  public var beta1 = 0.9
+  /// AdamW's decay of the second moment.
+  public var beta2 = 0.999
+  /// AdamW's ε.
+  public var epsilon = 1e-8
+  /// The share of the parameters that a step of size 1 takes off.
+  public var weightDecay = 0.0
+  /// What the step size is multiplied by again and again.
+  public var rateFactor = 0.99
+  /// Steps from one such multiplication to the next, at least 1.
+  public var rateSteps = 1000
+  /// Decay of the running average of the parameters.
+  public var averageDecay = 0.99
+  /// Pairs that pass the network at once; 0 for all of a step.
+  public var microBatchSize = 0
+
+  /// The reference's constants.
+  public init() {}
+
+  /// The step size of a step: multiplied by ``rateFactor`` after every ``rateSteps``.
+  ///
+  /// - Parameter step: Counted from 0.
+  /// - Returns: The step size.
+  public func learningRate(atStep step: Int) -> Double {
+    learningRate * pow(rateFactor, Double(step / max(1, rateSteps)))
+  }
+
+  /// The average's decay at an update: low at first, so that the initial weights are soon forgotten.
+  ///
+  /// Reference: fadel/pytorch_ema, ema.py, `update`.
+  ///
+  /// - Parameter update: Counted from 1.
+  /// - Returns: `min(decay, (1 + k) / (10 + k))`.
+  public func averageDecay(atUpdate update: Int) -> Double {
+    min(averageDecay, Double(1 + update) / Double(10 + update))
+  }
+}
+
+/// What one step of training tells.
+public struct BridgeLosses: Sendable, Codable, Equatable {
+  /// The mean squared difference to the labels, over all pairs of the step.
+  public var loss: Double
+  /// The root of the sum of the gradient's squares.
+  public var gradientNorm: Double
+}
