@@ -94,6 +94,8 @@ struct CaseSteps {
       let pair = try PairRegistration(
         fixed: fixed, moving: moving,
         options: RegistrationOptions(threadCount: context.parallelism.threadCount),
+        pixelSize: request.configuration[SettingTable.fineRegistration]
+          ? RegistrationOptions.finePixelSize : RegistrationOptions.workingPixelSize,
         time: environment.time,
         beforeEachBlock: { [environment] in
           if environment.isCancelled() { throw CancellationError() }

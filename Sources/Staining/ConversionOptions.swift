@@ -13,6 +13,8 @@ public struct ConversionOptions: Codable, Equatable, Sendable {
   public var normalization: NormalizationMode?
   /// Switches dropout on, drawn from this seed and the tile's place.
   public var dropoutSeed: UInt64?
+  /// How a bridge is walked; other models have no use for it.
+  public var bridge = BridgeWalk()
   /// The part to convert, in level-0 pixels of the slide; all of it unless given.
   public var region: PixelRegion?
   /// How the levels are stored.
@@ -30,6 +32,19 @@ public struct ConversionOptions: Codable, Equatable, Sendable {
   public static let leastTissueShare = 0.005
   /// A slide coarser than the model by more than this factor is refused.
   public static let coarsestFactor = 1.1
+}
+
+/// How a bridge is walked from one stain to the other.
+public struct BridgeWalk: Codable, Equatable, Sendable {
+  /// How often the network is asked for a tile; the card's number unless given.
+  public var evaluations: Int?
+  /// How; the card's way unless given.
+  public var sampler: BridgeSampler.Kind?
+  /// Together with the slide it decides the noise.
+  public var seed: UInt64 = 1
+
+  /// Leaves everything to the card.
+  public init() {}
 }
 
 /// What a conversion gave.

@@ -82,7 +82,7 @@ final class InterpolatedConverter: TileConverter {
     return try converter.convert(tiles, neighbourhoods: neighbourhoods)
   }
 
-  var memory: Int {
+  func memory(threadCount: Int) -> Int {
     // Mean and variance, three rows of tiles and the two columns beside the region.
     3 * (plan.columns.count + 2) * 8 * converter.predictor.generator.normalizedChannelCount
   }

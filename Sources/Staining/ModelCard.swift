@@ -6,6 +6,8 @@ public struct ModelCard: Codable, Equatable, Sendable {
   public enum Architecture: String, Codable, Hashable, Sendable, CaseIterable {
     /// The U-Net of pix2pix with eight halvings, any base width.
     case pix2pix = "pix2pix-unet256"
+    /// A Schrödinger bridge on a diffusion U-Net.
+    case bridge = "i2sb"
     /// Gives back what it gets; for tests of everything around a network.
     case identity
   }
@@ -14,7 +16,9 @@ public struct ModelCard: Codable, Equatable, Sendable {
   public var architecture: Architecture
   /// Channels of the first layer; 0 for an identity.
   public var baseChannels: Int
-  /// Which statistics normalise.
+  /// The network and the walk of a bridge; nil for other networks.
+  public var bridge: Bridge?
+  /// Which statistics normalise; a bridge's groups are always those of each tile, `reference`.
   public var normalization: NormalizationMode
   /// Microns a pixel that the network was trained at.
   public var pixelSizeMicrons: Double
@@ -29,10 +33,11 @@ public struct ModelCard: Codable, Equatable, Sendable {
 
   /// Describes a network.
   public init(
-    architecture: Architecture, baseChannels: Int, normalization: NormalizationMode,
-    pixelSizeMicrons: Double, fromStain: String, toStain: String, training: Training? = nil,
-    restainVersion: String
+    architecture: Architecture, baseChannels: Int, bridge: Bridge? = nil,
+    normalization: NormalizationMode, pixelSizeMicrons: Double, fromStain: String,
+    toStain: String, training: Training? = nil, restainVersion: String
   ) {
+    self.bridge = bridge
     self.architecture = architecture
     self.baseChannels = baseChannels
     self.normalization = normalization
@@ -41,6 +46,34 @@ public struct ModelCard: Codable, Equatable, Sendable {
     self.toStain = toStain
     self.training = training
     self.restainVersion = restainVersion
+  }
+
+  /// What a bridge is made of, and how it is walked unless a conversion says otherwise.
+  public struct Bridge: Codable, Equatable, Sendable {
+    /// The network's form.
+    public var network: DiffusionConfiguration
+    /// The noise that it was trained with.
+    public var schedule: BridgeSchedule
+    /// How often the network is asked for a tile.
+    public var evaluations: Int
+    /// How the bridge is walked.
+    public var sampler: BridgeSampler.Kind
+
+    /// Describes a bridge.
+    public init(
+      network: DiffusionConfiguration, schedule: BridgeSchedule, evaluations: Int = 10,
+      sampler: BridgeSampler.Kind = .ddpm
+    ) {
+      self.network = network
+      self.schedule = schedule
+      self.evaluations = evaluations
+      self.sampler = sampler
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case network, schedule, sampler
+      case evaluations = "steps"
+    }
   }
 
   /// How a model came about.
@@ -122,7 +155,7 @@ public struct ModelCard: Codable, Equatable, Sendable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case architecture, normalization, training
+    case architecture, bridge, normalization, training
     case baseChannels = "base_channels"
     case pixelSizeMicrons = "pixel_size_um"
     case fromStain = "from"

@@ -5,6 +5,7 @@ public import Rasters
 import Reporting
 public import Slides
 public import Stitching
+import Synchronization
 public import Tensors
 
 /// The conversion of a slide: planned first, then run, in bands of tile rows.
@@ -48,9 +49,8 @@ public struct SlideConversion: Sendable {
   private let options: ConversionOptions
   private let context: ComputeContext
   private let converter: any TileConverter
-
-  /// Tiles that one worker converts at once: beyond four, larger products gain nothing more.
-  private static let batchSize = 4
+  private let modelPath: String
+  private let architecture: ModelCard.Architecture
 
   /// What a progress file carries for us.
   private struct Progress: Codable {
@@ -88,18 +88,21 @@ public struct SlideConversion: Sendable {
     pixelSize = source.pixelSize
     self.options = options
     self.context = context
+    self.modelPath = modelPath
+    architecture = model.card.architecture
     let region = try options.region.map {
       try Self.outputRegion($0, slide: slide, own: own, pixelSize: source.pixelSize)
     }
     plan = TilePlan(
       width: source.width, height: source.height, overlap: options.overlap, region: region)
+    let sourceHash = try ContentHash.hexadecimal(ofFile: slide.path, endsOnly: true)
     converter = try model.converter(
-      path: modelPath, plan: plan, normalization: options.normalization,
-      dropoutSeed: options.dropoutSeed,
+      path: modelPath, plan: plan, options: options,
+      noiseKey: Self.noiseKey(sourceHash: sourceHash, seed: options.bridge.seed),
       kernels: context.kernels)
     let provenance = try Self.provenance(
-      slide: slide, model: model, modelPath: modelPath, options: options, plan: plan,
-      pixelSize: pixelSize, version: restainVersion, kernels: context.kernels)
+      slide: slide, sourceHash: sourceHash, model: model, modelPath: modelPath, options: options,
+      plan: plan, pixelSize: pixelSize, version: restainVersion, kernels: context.kernels)
     pyramidOptions = PyramidOptions(
       layout: options.layout, compression: options.compression, quality: options.quality,
       pixelSize: pixelSize,
@@ -128,21 +131,17 @@ public struct SlideConversion: Sendable {
     var convertedNow = 0
     let rowsDone = resumed.map { $0.nextRow - plan.rows.lowerBound } ?? 0
     surroundings.started(rowsDone * plan.columns.count, plan.tileCount)
-    let detector = options.convertsBackground ? nil : try TissueDetector(sampling: source)
+    let needsConversion = try needsConversion()
     let parallelism = context.parallelism
     let stitcher = TileStitcher(
-      plan: plan, batchSize: Self.batchSize, concurrency: parallelism.threadCount,
+      plan: plan, batchSize: converter.batchSize, concurrency: parallelism.threadCount,
       forEach: { count, body in parallelism.forEach(count: count, body) })
-    let needsConversion: @Sendable (SourceTile) -> Bool = { tile in
-      detector.map { $0.tissueShare(of: tile.image) >= ConversionOptions.leastTissueShare }
-        ?? true
-    }
     func prepare(row: Int) throws {
       guard let converter = converter as? InterpolatedConverter,
         row < plan.rows.upperBound
       else { return }
       try converter.prepare(
-        row: row, source: source, batchSize: Self.batchSize, needsConversion: needsConversion,
+        row: row, source: source, batchSize: converter.batchSize, needsConversion: needsConversion,
         forEach: { count, body in parallelism.forEach(count: count, body) },
         isCancelled: surroundings.isCancelled)
     }
@@ -179,6 +178,13 @@ public struct SlideConversion: Sendable {
       seam: meter.score, pyramid: try writer.finish())
   }
 
+  /// Whether a tile has tissue; true for all where background is converted, too.
+  private func needsConversion() throws -> @Sendable (SourceTile) -> Bool {
+    guard !options.convertsBackground else { return { _ in true } }
+    let detector = try TissueDetector(sampling: source)
+    return { detector.tissueShare(of: $0.image) >= ConversionOptions.leastTissueShare }
+  }
+
   /// Tiles with tissue, from an overview of the slide; what a dry run tells.
   public func estimatedTissueTiles() throws -> Int {
     guard !options.convertsBackground else { return plan.tileCount }
@@ -200,25 +206,82 @@ public struct SlideConversion: Sendable {
     return count
   }
 
-  /// Converts the tiles in the middle of the plan, one batch a worker, for a dry run's clock.
+  /// Works on the tile in the middle of the plan, one worker a thread, for a clock.
   ///
-  /// - Returns: How many tiles were converted.
+  /// - Returns: How many tiles' worth of work was done; less than one for a bridge of many steps.
   /// - Throws: What slide and network throw.
-  public func convertSample() throws -> Int {
+  public func convertSample() throws -> Double {
     let column = (plan.columns.lowerBound + plan.columns.upperBound) / 2
     let row = (plan.rows.lowerBound + plan.rows.upperBound) / 2
     let region = plan.tileRegion(column: min(column, plan.columns.upperBound - 1), row: row)
     let tile = SourceTile(
       image: try ReflectedSource(source).read(region), x: region.x, y: region.y)
-    let count = context.parallelism.threadCount
     let parallelism = context.parallelism
-    _ = try collected(
-      count: count, forEach: { count, body in parallelism.forEach(count: count, body) }
-    ) { [converter] _ in
-      try converter.convert([SourceTile](repeating: tile, count: Self.batchSize)).count
-    }
-    return count * Self.batchSize
+    return try collected(
+      count: parallelism.threadCount,
+      forEach: { count, body in parallelism.forEach(count: count, body) }
+    ) { [converter] _ in try converter.convertInPart(tile) }.reduce(0, +)
   }
+
+  /// The states of the region after each of a bridge's moves, the slide itself first.
+  ///
+  /// - Parameter isCancelled: Whether to stop.
+  /// - Returns: Pictures of the region, one more than the walk has steps.
+  /// - Throws: ``StainingError/unsupportedModel(path:architecture:problem:)`` for a model without states,
+  ///   ``StainingError/trajectoryTooLarge(path:tileCount:)``, and what slide and network throw.
+  public func trajectory(
+    isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) throws -> [RGBImage] {
+    guard let bridge = converter as? BridgeConverter else {
+      throw StainingError.unsupportedModel(
+        path: modelPath, architecture: architecture.rawValue, problem: "has no states on its way")
+    }
+    let stateCount = bridge.sampler.moves.count + 1
+    let tileBytes = plan.tileSize * plan.tileSize * 3
+    guard plan.tileCount * stateCount * tileBytes <= Self.largestTrajectory else {
+      throw StainingError.trajectoryTooLarge(path: source.slide.path, tileCount: plan.tileCount)
+    }
+    let needsConversion = try needsConversion()
+    let parallelism = context.parallelism
+    let stitcher = TileStitcher(
+      plan: plan, batchSize: 1, concurrency: parallelism.threadCount,
+      forEach: { count, body in parallelism.forEach(count: count, body) })
+    // Walked once; the states are kept as levels, by place.
+    let kept: Mutex<[TilePlace: [[UInt8]]]> = Mutex([:])
+    var pictures: [RGBImage] = []
+    for index in (0..<stateCount).reversed() {
+      var picture = RGBImage(width: plan.region.width, height: plan.region.height)
+      try stitcher.run(
+        source: source, needsConversion: needsConversion,
+        convert: { tiles in
+          try tiles.map { tile in
+            if isCancelled() { throw CancellationError() }
+            let place = TilePlace(x: tile.x, y: tile.y)
+            if let states = kept.withLock({ $0[place] }) { return states[index].map(Float.init) }
+            let states = try bridge.states(tile).map { state in
+              state.map { UInt8(min(max($0 + 0.5, 0), 255.5)) }
+            }
+            kept.withLock { $0[place] = states }
+            return states[index].map(Float.init)
+          }
+        },
+        emit: { band in
+          if band.image.height > 0 {
+            picture.paste(band.image, x: 0, y: band.y - plan.region.y)
+          }
+        })
+      pictures.append(picture)
+    }
+    return pictures.reversed()
+  }
+
+  private struct TilePlace: Hashable {
+    let x: Int
+    let y: Int
+  }
+
+  /// Bytes of states that are kept at once.
+  private static let largestTrajectory = 1 << 30
 
   /// Bytes of memory that a run needs, beside the program itself and the slide's own cache.
   public var predictedMemory: Int {
@@ -226,9 +289,11 @@ public struct SlideConversion: Sendable {
     let strip = stripWidth * plan.tileSize * 3
     let sums = plan.region.width * plan.tileSize * 12
     let pyramid = plan.region.width * 1536
-    let tiles = context.parallelism.threadCount * Self.batchSize * plan.tileSize * plan.tileSize
+    let tiles =
+      context.parallelism.threadCount * converter.batchSize * plan.tileSize * plan.tileSize
     // A tile under way: source, sums in and out, and the layers, some 30 floats a pixel at most.
-    return strip + sums + pyramid + tiles * 200 + converter.memory
+    return strip + sums + pyramid + tiles * 200
+      + converter.memory(threadCount: context.parallelism.threadCount)
   }
 
   private static func progress(_ writer: PyramidWriter) throws(StainingError) -> Progress? {
@@ -280,16 +345,24 @@ public struct SlideConversion: Sendable {
     return PixelRegion(x: left, y: top, width: max(1, right - left), height: max(1, bottom - top))
   }
 
+  /// The same slide gets the same noise, another one other noise.
+  private static func noiseKey(sourceHash: String, seed: UInt64) -> UInt64 {
+    let slide = UInt64(sourceHash.prefix(16), radix: 16) ?? 0
+    let mixed = CounterRandom(seed: slide, stream: seed).block(at: 0)
+    return UInt64(mixed.x) << 32 | UInt64(mixed.y)
+  }
+
   /// What the file says about its origin: nothing that a repetition of the command would change.
   private static func provenance(
-    slide: Slide, model: StainModel, modelPath: String, options: ConversionOptions,
+    slide: Slide, sourceHash: String, model: StainModel, modelPath: String,
+    options: ConversionOptions,
     plan: TilePlan, pixelSize: PixelSize, version: String, kernels: KernelFamily
   ) throws -> [String: String] {
     let mode = options.normalization ?? model.card.normalization
     var provenance = [
       "restain_version": version,
       "source": URL(fileURLWithPath: slide.path).lastPathComponent,
-      "source_hash": try ContentHash.hexadecimal(ofFile: slide.path, endsOnly: true),
+      "source_hash": sourceHash,
       "source_size_px": "\(slide.width),\(slide.height)",
       "model": URL(fileURLWithPath: modelPath).lastPathComponent,
       "model_sha256": try ContentHash.hexadecimal(ofFile: modelPath),
@@ -302,6 +375,11 @@ public struct SlideConversion: Sendable {
       "all_tiles": "\(options.convertsBackground)",
       "kernels": kernels.rawValue,
     ]
+    if let bridge = model.card.bridge {
+      provenance["steps"] = "\(options.bridge.evaluations ?? bridge.evaluations)"
+      provenance["sampler"] = (options.bridge.sampler ?? bridge.sampler).rawValue
+      provenance["seed"] = "\(options.bridge.seed)"
+    }
     if let seed = options.dropoutSeed { provenance["dropout_seed"] = "\(seed)" }
     if options.region != nil {
       let region = plan.region

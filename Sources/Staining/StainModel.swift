@@ -1,6 +1,7 @@
 import Foundation
 public import Networks
 import Reporting
+public import Tensors
 
 /// A network with its card, as it lies in a `.safetensors` file.
 ///
@@ -43,6 +44,9 @@ public struct StainModel: Equatable, Sendable {
     } catch {
       throw .malformedModel(path: path, reason: "its card is not as expected")
     }
+    guard (card.architecture == .bridge) == (card.bridge != nil) else {
+      throw .malformedModel(path: path, reason: "its card does not describe its network")
+    }
     guard card.pixelSizeMicrons > 0, card.pixelSizeMicrons.isFinite else {
       throw .malformedModel(path: path, reason: "its card has no pixel size")
     }
@@ -75,12 +79,7 @@ public struct StainModel: Equatable, Sendable {
       throw .unsupportedModel(
         path: path, architecture: card.architecture.rawValue, problem: "has no generator")
     }
-    for tensor in state.tensors {
-      if case .float32(let values) = tensor.contents, !values.allSatisfy(\.isFinite) {
-        throw .malformedModel(
-          path: path, reason: "\(tensor.name) holds numbers that are not finite")
-      }
-    }
+    try requireFinite(path)
     let generator: UNetGenerator
     do {
       generator = try UNetGenerator(state: state)
@@ -98,6 +97,49 @@ public struct StainModel: Equatable, Sendable {
       throw .malformedModel(path: path, reason: "it needs tiles larger than 256 pixels")
     }
     return generator
+  }
+
+  /// The bridge's network, ready to predict.
+  ///
+  /// - Parameters:
+  ///   - path: What messages call the model.
+  ///   - context: Threads and kernels.
+  /// - Returns: The network and what the card says about its walk.
+  /// - Throws: ``StainingError/malformedModel(path:reason:)`` where the weights do not make it, or are no
+  ///   finite numbers; ``StainingError/unsupportedModel(path:architecture:problem:)`` for other models.
+  public func bridge(
+    path: String, context: ComputeContext
+  ) throws(StainingError) -> (predictor: DiffusionPredictor, card: ModelCard.Bridge) {
+    guard card.architecture == .bridge, let bridge = card.bridge else {
+      throw .unsupportedModel(
+        path: path, architecture: card.architecture.rawValue, problem: "is no bridge")
+    }
+    try requireFinite(path)
+    guard bridge.network.pictureChannels == 3, 256.isMultiple(of: bridge.network.sizeMultiple)
+    else {
+      throw .malformedModel(
+        path: path, reason: "it does not map tiles of 256 pixels in three channels")
+    }
+    guard (1..<bridge.schedule.count).contains(bridge.evaluations) else {
+      throw .malformedModel(path: path, reason: "its card walks in \(bridge.evaluations) steps")
+    }
+    do {
+      return (
+        try DiffusionPredictor(configuration: bridge.network, state: state, context: context),
+        bridge
+      )
+    } catch {
+      throw .malformedModel(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+    }
+  }
+
+  private func requireFinite(_ path: String) throws(StainingError) {
+    for tensor in state.tensors {
+      if case .float32(let values) = tensor.contents, !values.allSatisfy(\.isFinite) {
+        throw .malformedModel(
+          path: path, reason: "\(tensor.name) holds numbers that are not finite")
+      }
+    }
   }
 
   private func file() throws -> SafetensorsFile {

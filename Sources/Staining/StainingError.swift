@@ -28,6 +28,8 @@ public enum StainingError: Error, Hashable, Sendable {
   case tooCoarse(path: String, slideMicrons: Double, modelMicrons: Double)
   /// A region that lies outside the slide.
   case regionOutside(path: String, width: Int, height: Int)
+  /// More states than can be kept.
+  case trajectoryTooLarge(path: String, tileCount: Int)
   /// The network gave numbers that are no pixels.
   case notFinite(path: String, x: Int, y: Int)
   /// Training left the finite numbers.
@@ -76,6 +78,8 @@ extension StainingError: CustomStringConvertible {
         + "\(Self.number(modelMicrons)) µm; pass --force or use a model of that pixel size"
     case .regionOutside(let path, let width, let height):
       "\(path): the region lies outside the slide of \(width) × \(height) pixels; correct --region"
+    case .trajectoryTooLarge(let path, let tileCount):
+      "\(path): \(tileCount) tiles are too many for pictures of every state; pass a smaller --region"
     case .notFinite(let path, let x, let y):
       "\(path): the network gives no number at tile (\(x), \(y)); the model is damaged, use another"
     case .diverged(let step, let tiles):

@@ -13,12 +13,27 @@ public protocol TileConverter: Sendable {
   ///   in [−1, 1]; not rounded.
   func convert(_ tiles: [SourceTile]) throws -> [[Float]]
 
-  /// Bytes that it keeps beside the tiles under way.
-  var memory: Int { get }
+  /// Bytes that it keeps beside the tiles under way, with so many threads.
+  func memory(threadCount: Int) -> Int
+
+  /// Tiles that one worker converts at once.
+  var batchSize: Int { get }
+
+  /// Does a known share of the work of converting one tile, for a clock.
+  ///
+  /// - Returns: The share, 1 for the whole.
+  func convertInPart(_ tile: SourceTile) throws -> Double
 }
 
 extension TileConverter {
-  var memory: Int { 0 }
+  func memory(threadCount: Int) -> Int { 0 }
+
+  /// Beyond four, larger products gain nothing more.
+  var batchSize: Int { 4 }
+
+  func convertInPart(_ tile: SourceTile) throws -> Double {
+    Double(try convert([SourceTile](repeating: tile, count: batchSize)).count)
+  }
 }
 
 /// Gives back what it gets.
@@ -90,23 +105,38 @@ extension StainModel {
   /// - Parameters:
   ///   - path: What messages call the model.
   ///   - plan: The tiles.
-  ///   - normalization: Which statistics normalise; the card's unless given.
-  ///   - dropoutSeed: Switches dropout on.
+  ///   - options: Normalisation, dropout and the bridge's walk.
+  ///   - noiseKey: Tells slides apart whose bridges are walked.
   ///   - kernels: Which kernels compute.
   /// - Returns: A converter that uses one thread a call.
   /// - Throws: ``StainingError``.
   func converter(
-    path: String, plan: TilePlan, normalization: NormalizationMode?, dropoutSeed: UInt64?,
+    path: String, plan: TilePlan, options: ConversionOptions, noiseKey: UInt64,
     kernels: KernelFamily
-  ) throws -> any TileConverter {
+  ) throws(StainingError) -> any TileConverter {
+    let context = ComputeContext(parallelism: .serial, kernels: kernels)
     switch card.architecture {
     case .identity: return IdentityConverter()
+    case .bridge:
+      let (predictor, bridge) = try bridge(path: path, context: context)
+      let evaluations = options.bridge.evaluations ?? bridge.evaluations
+      guard (1..<bridge.schedule.count).contains(evaluations) else {
+        throw .unsupportedModel(
+          path: path, architecture: card.architecture.rawValue,
+          problem: "has \(bridge.schedule.count - 1) steps, not \(evaluations)")
+      }
+      return BridgeConverter(
+        predictor: predictor,
+        sampler: BridgeSampler(
+          schedule: bridge.schedule, evaluations: evaluations,
+          kind: options.bridge.sampler ?? bridge.sampler),
+        noise: BridgeNoise(key: noiseKey), modelPath: path, context: context)
     case .pix2pix:
-      let context = ComputeContext(parallelism: .serial, kernels: kernels)
       let predictor = try generator(path: path).prepared(
-        normalization: normalization ?? card.normalization, context: context)
+        normalization: options.normalization ?? card.normalization, context: context)
       let converter = GeneratorConverter(
-        predictor: predictor, modelPath: path, dropoutSeed: dropoutSeed, context: context)
+        predictor: predictor, modelPath: path, dropoutSeed: options.dropoutSeed,
+        context: context)
       return predictor.normalization == .interpolated
         ? InterpolatedConverter(plan: plan, converter: converter) : converter
     }

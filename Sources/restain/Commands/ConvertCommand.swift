@@ -1,6 +1,7 @@
 import CommandLineKit
 import Foundation
 import Networks
+import Pictures
 import Pipeline
 import Pyramids
 import Rasters
@@ -22,8 +23,17 @@ enum ConvertCommand: Command {
   static let normalization = Option<NormalizationMode?>.optional(
     "normalization", .choice(), "statistics that normalise; the model card's if not given")
   static let dropout = Option.flag("dropout", "leave dropout on, as published test code does")
+  static let steps = Option<Int?>.optional(
+    "steps", .integer("NFE", in: 1...99_999),
+    "evaluations of a bridge's network; the card's if not given, 1 is a quick preview")
+  static let sampler = Option<BridgeSampler.Kind?>.optional(
+    "sampler", .choice(), "how a bridge is walked; the card's way if not given")
+  static let trajectory = Option<String?>.optional(
+    "trajectory", .directory("DIR"),
+    "also write the states between the two stains as state-00.png and so on; needs a small --region"
+  )
   static let seed = Option<UInt64>.value(
-    "seed", .seed, default: "1", "seed of what is random, such as dropout")
+    "seed", .seed, default: "1", "seed of what is random: a bridge's noise, dropout")
   static let region = Option<[Int]?>.optional(
     "region", .integers("X,Y,W,H", count: 4),
     "part to convert, in level-0 pixels; snapped outward to 256 pixels of the output")
@@ -44,11 +54,15 @@ enum ConvertCommand: Command {
       --normalization running uses the statistics kept from training; reference those of each tile, \
       as the public test code does, which shows seams; interpolated passes from each tile's to its \
       neighbours' and takes a second pass over the slide.
+
+      A bridge (train i2sb) asks its network --steps times for each tile. Its noise belongs to the slide's       pixels, so tiles agree where they overlap; before it starts it says how long it will take.
       """,
     operands: [Operand("SLIDE", "any slide that OpenSlide opens")],
     options: [
       model.entry, output.entry, overlap.entry, allTiles.entry, normalization.entry,
-      dropout.entry, seed.entry, region.entry, layout.entry, compression.entry, quality.entry,
+      steps.entry, sampler.entry, trajectory.entry, dropout.entry, seed.entry, region.entry,
+      layout.entry,
+      compression.entry, quality.entry,
       SharedOptions.slidePixelSize.entry, SharedOptions.force.entry, SharedOptions.dryRun.entry,
       SharedOptions.json.entry,
     ],
@@ -129,14 +143,18 @@ enum ConvertCommand: Command {
       try Files.requireFree(target, force: context.isForced)
       try Files.requireOther(path, target)
     }
+    let stainModel = try StainModel(path: context[model])
+    try checkOptions(stainModel, context)
     let conversion = try SlideConversion(
-      slide: slide, model: try StainModel(path: context[model]), modelPath: context[model],
+      slide: slide, model: stainModel, modelPath: context[model],
       options: try options(context), acceptsCoarse: context.isForced,
       restainVersion: VersionCommand.version, context: try context.computeContext())
     if context.isGiven(SharedOptions.dryRun) {
       try printPlan(conversion, context)
       return .success
     }
+    if let folder = context[trajectory] { try writeStates(of: conversion, to: folder, context) }
+    if stainModel.card.architecture == .bridge { try announce(conversion, context) }
     let clock = CheckpointClock(time: context.time)
     let summary = try conversion.run(
       to: target, replaces: context.isForced,
@@ -161,6 +179,9 @@ enum ConvertCommand: Command {
     options.convertsBackground = context.isGiven(allTiles)
     options.normalization = context[normalization]
     options.dropoutSeed = context.isGiven(dropout) ? context[seed] : nil
+    options.bridge.evaluations = context[steps]
+    options.bridge.sampler = context[sampler]
+    options.bridge.seed = context[seed]
     if let numbers = context[region] {
       guard numbers[2] > 0, numbers[3] > 0 else {
         throw UsageError.conflict(
@@ -175,17 +196,73 @@ enum ConvertCommand: Command {
     return options
   }
 
+  /// An option that the model has no use for is a mistake.
+  private static func checkOptions(
+    _ model: StainModel, _ context: CommandContext
+  ) throws(UsageError) {
+    let isBridge = model.card.architecture == .bridge
+    let useless =
+      isBridge
+      ? [
+        (context.isGiven(normalization), "--normalization"),
+        (context.isGiven(dropout), "--dropout"),
+      ]
+      : [
+        (context.isGiven(steps), "--steps"), (context.isGiven(sampler), "--sampler"),
+        (context.isGiven(trajectory), "--trajectory"),
+      ]
+    guard let option = useless.first(where: { $0.0 })?.1 else { return }
+    throw .conflict(
+      subject: option,
+      problem: "means nothing to a model of architecture \(model.card.architecture.rawValue)",
+      advice: "leave it out")
+  }
+
+  private static func writeStates(
+    of conversion: SlideConversion, to folder: String, _ context: CommandContext
+  ) throws {
+    func path(_ index: Int) -> String { String(format: "%@/state-%02d.png", folder, index) }
+    try Files.requireFree(path(0), force: context.isForced)
+    let states = try conversion.trajectory(isCancelled: { context.isCancelled })
+    try Files.makeFolder(folder)
+    for (index, state) in states.enumerated() {
+      try PictureFile.writePNG(state, path: path(index))
+      context.addOutput(path(index))
+    }
+  }
+
+  /// Seconds of computing ahead, from a sample of the work.
+  private static func predictedSeconds(
+    _ conversion: SlideConversion, _ context: CommandContext
+  ) throws -> (seconds: Double, tissueTiles: Int) {
+    let tissue = try conversion.estimatedTissueTiles()
+    // The first call lays weights and buffers out.
+    _ = try conversion.convertSample()
+    let begin = context.time.seconds
+    let done = try conversion.convertSample()
+    return ((context.time.seconds - begin) / done * Double(tissue), tissue)
+  }
+
+  private static let longSeconds = 86_400.0
+
+  /// Says how long it will take, before it starts.
+  private static func announce(
+    _ conversion: SlideConversion, _ context: CommandContext
+  ) throws {
+    let (seconds, tissue) = try predictedSeconds(conversion, context)
+    let time = "about \(HumanText.duration(seconds)) for \(tissue) tiles with tissue"
+    guard seconds > longSeconds else { return context.note(time) }
+    context.warn(
+      "\(context.operands[0]): \(time); fewer --steps, a --region, a model of a smaller preset or of a "
+        + "larger pixel size, or more --threads shorten it")
+  }
+
   private static func printPlan(
     _ conversion: SlideConversion, _ context: CommandContext
   ) throws {
     let plan = conversion.plan
     let region = plan.region
-    let tissue = try conversion.estimatedTissueTiles()
-    // The first call lays weights and buffers out.
-    _ = try conversion.convertSample()
-    let begin = context.time.seconds
-    let count = try conversion.convertSample()
-    let each = (context.time.seconds - begin) / Double(count)
+    let (seconds, tissue) = try predictedSeconds(conversion, context)
     let bytes = PyramidPlan(width: region.width, height: region.height)
       .predictedByteCount(options: conversion.pyramidOptions)
     let result = Plan(
@@ -193,7 +270,7 @@ enum ConvertCommand: Command {
       pixelSizeMicrons: [conversion.pixelSize.x, conversion.pixelSize.y],
       region: [region.x, region.y, region.width, region.height], bytes: bytes,
       memoryMib: Double(conversion.predictedMemory) / 1_048_576,
-      seconds: each * Double(tissue))
+      seconds: seconds)
     if context.isJSON {
       try context.emit(json: result)
     } else {

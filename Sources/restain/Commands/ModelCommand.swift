@@ -3,6 +3,7 @@ import Foundation
 import Networks
 import Reporting
 import Staining
+import Tensors
 
 /// `restain model info M`: what a model is and how it came about.
 enum ModelInfoCommand: Command {
@@ -30,8 +31,7 @@ enum ModelInfoCommand: Command {
     try Files.requireInput(path)
     let model = try StainModel(path: path)
     let card = model.card
-    let parameters =
-      card.architecture == .identity ? 0 : try model.generator(path: path).parameterCount
+    let parameters = try parameterCount(model, path: path)
     let attributes = try FileManager.default.attributesOfItem(atPath: path)
     let bytes = (attributes[.size] as? NSNumber)?.intValue ?? 0
     let hash = try ContentHash.hexadecimal(ofFile: path)
@@ -43,12 +43,25 @@ enum ModelInfoCommand: Command {
     context.print("\(path)  \(HumanText.bytes(bytes)), sha256 \(hash)")
     context.print(
       "\(card.architecture.rawValue), \(card.baseChannels) channels, \(parameters) parameters")
+    let way =
+      card.bridge.map { "\($0.evaluations) steps, sampler \($0.sampler.rawValue)" }
+      ?? "normalization \(card.normalization.rawValue)"
     context.print(
-      "\(card.fromStain) to \(card.toStain) at \(HumanText.number(card.pixelSizeMicrons)) µm, "
-        + "normalization \(card.normalization.rawValue)")
+      "\(card.fromStain) to \(card.toStain) at \(HumanText.number(card.pixelSizeMicrons)) µm, \(way)"
+    )
     if let training = card.training { describe(training, context) }
     context.print("written by restain \(card.restainVersion)")
     return .success
+  }
+
+  private static func parameterCount(_ model: StainModel, path: String) throws -> Int {
+    switch model.card.architecture {
+    case .identity: return 0
+    case .pix2pix: return try model.generator(path: path).parameterCount
+    case .bridge:
+      let (predictor, _) = try model.bridge(path: path, context: ComputeContext())
+      return predictor.configuration.parameterCount
+    }
   }
 
   private static func describe(_ training: ModelCard.Training, _ context: CommandContext) {
