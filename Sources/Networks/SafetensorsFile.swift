@@ -34,6 +34,15 @@ public struct SafetensorsFile: Sendable, Equatable {
   ///
   /// - Precondition: No two tensors have the same name and none is called `__metadata__`.
   public func data() -> Data {
+    let header = header()
+    var result = Data(capacity: header.count + tensors.reduce(0) { $0 + $1.byteCount })
+    result.append(header)
+    for tensor in tensors { tensor.append(to: &result) }
+    return result
+  }
+
+  /// Everything before the elements.
+  private func header() -> Data {
     precondition(
       Set(tensors.map(\.name)).count == tensors.count
         && !tensors.contains { $0.name == "__metadata__" }, "tensor names must be distinct")
@@ -57,19 +66,30 @@ public struct SafetensorsFile: Sendable, Equatable {
     header += "}"
     var bytes = Data(header.utf8)
     bytes.append(contentsOf: [UInt8](repeating: 0x20, count: (8 - bytes.count % 8) % 8))
-    var result = Data(capacity: 8 + bytes.count + offset)
+    var result = Data(capacity: 8 + bytes.count)
     withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { result.append(contentsOf: $0) }
     result.append(bytes)
-    for tensor in tensors { tensor.append(to: &result) }
     return result
   }
 
   /// Writes the file under its final name only when it is complete on the disk.
   ///
   /// - Throws: ``NetworkError/fileAccess(path:reason:)``.
+  /// - Complexity: Copies no tensor.
   public func write(to path: String) throws(NetworkError) {
     var file = try PublishedFile(path: path)
-    try file.append(data())
+    try file.append(header())
+    for tensor in tensors {
+      var failure: NetworkError?
+      tensor.withBytes { bytes in
+        do throws(NetworkError) {
+          try file.append(bytes)
+        } catch {
+          failure = error
+        }
+      }
+      if let failure { throw failure }
+    }
     try file.publish()
   }
 }

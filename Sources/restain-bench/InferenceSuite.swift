@@ -80,9 +80,7 @@ private struct InferenceWork {
         state: DiffusionUNet(configuration: configuration, seed: 1).state, context: compute)
       let levels = [Float](repeating: 500, count: batch)
       parameterCount = configuration.parameterCount
-      gigaMACs =
-        Double(
-          configuration.multiplyAddCount(height: NetworkWork.side, width: NetworkWork.side)) / 1e9
+      gigaMACs = NetworkWork.gigaMACs(configuration)
       step = { _ = try predictor.predict(input, levels: levels, context: compute) }
     }
   }

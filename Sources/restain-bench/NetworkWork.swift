@@ -40,4 +40,9 @@ enum NetworkWork {
     }
     return sum / 1e9
   }
+
+  /// Multiply-adds of a diffusion network on one tile, in units of 10⁹.
+  static func gigaMACs(_ configuration: DiffusionConfiguration) -> Double {
+    Double(configuration.multiplyAddCount(height: side, width: side)) / 1e9
+  }
 }
