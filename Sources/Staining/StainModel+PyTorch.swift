@@ -41,6 +41,44 @@ extension StainModel {
     }
   }
 
+  /// Takes a bridge: a training checkpoint of the public I²SB code, or a bare state dictionary of its network.
+  ///
+  /// The network's form follows from the shapes; of a training checkpoint the running average is taken. The
+  /// file is only read, nothing in it is executed, and the optimiser is not even read.
+  ///
+  /// - Parameters:
+  ///   - path: A file of `torch.save`, archive or legacy.
+  ///   - schedule: The noise that it was trained with; no file tells it.
+  ///   - groupCount: Groups of its normalisations.
+  ///   - headChannels: Channels of its attention heads.
+  ///   - pixelSizeMicrons: Microns a pixel that it was trained at.
+  ///   - fromStain: The stain that it takes.
+  ///   - toStain: The stain that it gives.
+  ///   - restainVersion: For the card.
+  /// - Throws: ``StainingError/malformedCheckpoint(path:reason:)``.
+  public init(
+    bridgeCheckpoint path: String, schedule: BridgeSchedule, groupCount: Int = 32,
+    headChannels: Int = 64, pixelSizeMicrons: Double, fromStain: String, toStain: String,
+    restainVersion: String
+  ) throws(StainingError) {
+    do {
+      let checkpoint = try DiffusionCheckpoint(
+        PyTorchFile(contentsOf: path), groupCount: groupCount, headChannels: headChannels)
+      let network = checkpoint.configuration
+      self.init(
+        card: ModelCard(
+          architecture: .bridge, baseChannels: network.baseChannels,
+          bridge: ModelCard.Bridge(
+            network: network, schedule: schedule,
+            sampler: schedule.options.isDeterministic ? .otODE : .ddpm),
+          normalization: .reference, pixelSizeMicrons: pixelSizeMicrons, fromStain: fromStain,
+          toStain: toStain, restainVersion: restainVersion),
+        state: try checkpoint.state())
+    } catch {
+      throw .malformedCheckpoint(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+    }
+  }
+
   /// Writes the weights as the public PyTorch code saves them, without the card, under the name only when
   /// complete; `torch.load(weights_only=True)` reads the file.
   ///

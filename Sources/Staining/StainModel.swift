@@ -133,6 +133,23 @@ public struct StainModel: Equatable, Sendable {
     }
   }
 
+  /// How many parameters the network has, once its tensors are found to fit.
+  ///
+  /// - Parameter path: What messages call the model.
+  /// - Returns: 0 for an identity.
+  /// - Throws: ``StainingError/malformedModel(path:reason:)`` where the weights do not make the network.
+  public func parameterCount(path: String) throws(StainingError) -> Int {
+    guard let network = card.bridge?.network else {
+      return card.architecture == .identity ? 0 : try generator(path: path).parameterCount
+    }
+    do {
+      try network.check(state)
+    } catch {
+      throw .malformedModel(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+    }
+    return network.parameterCount
+  }
+
   private func requireFinite(_ path: String) throws(StainingError) {
     for tensor in state.tensors {
       if case .float32(let values) = tensor.contents, !values.allSatisfy(\.isFinite) {

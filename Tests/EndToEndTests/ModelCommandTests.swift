@@ -117,4 +117,18 @@ struct ModelCommandTests {
       try tool.run(arguments(Self.checkpoint(Self.forms[0]), "no/such/m")), 73, "cannot be written")
     #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.url.path) == ["evil.pth"])
   }
+
+  @Test("a bridge is only taken from what holds one, and other networks are told apart")
+  func bridge() throws {
+    func run(_ checkpoint: String) throws -> CommandLineTool.Outcome {
+      try tool.run([
+        "model", "import", Self.checkpoint(checkpoint), "--architecture", "i2sb", "--pixel-size",
+        "0.5", "--from", "ihc", "--to", "he", "-o", scratch.path("bridge.safetensors"),
+      ])
+    }
+    expectFailure(try run("checkpoint-unet.pth"), 65, "no diffusion U-Net")
+    // Two channels cannot make the 32 groups of the public networks.
+    expectFailure(try run("bridge-latest.pt"), 65, "32 groups")
+    #expect(!FileManager.default.fileExists(atPath: scratch.path("bridge.safetensors")))
+  }
 }

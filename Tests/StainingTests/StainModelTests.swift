@@ -74,4 +74,41 @@ struct StainModelTests {
       last.name, last.shape, [Float](repeating: .nan, count: last.count))
     #expect(throws: StainingError.self) { _ = try model.generator(path: "m") }
   }
+
+  @Test("a bridge comes from PyTorch with its form, and predicts as the network that was written")
+  func bridgeImport() throws {
+    let network = DiffusionUNet(
+      configuration: DiffusionConfiguration(
+        baseChannels: 64, multipliers: [1], residualBlocks: 1, isConditional: true), seed: 1)
+    let checkpoint = folder.path("bare.pth")
+    try network.state.writePyTorchFile(to: checkpoint)
+    let model = try StainModel(
+      bridgeCheckpoint: checkpoint,
+      schedule: BridgeSchedule(BridgeSchedule.Options(betaMax: 1, isDeterministic: true)),
+      pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he", restainVersion: "test")
+    let path = folder.path("bridge.safetensors")
+    try model.write(to: path)
+    let read = try StainModel(path: path)
+    #expect(read == model)
+    #expect(read.state == network.state)
+    #expect(read.card.bridge?.network == network.configuration)
+    #expect(read.card.bridge?.sampler == .otODE)
+    #expect(try read.parameterCount(path: path) == network.parameterCount)
+    var broken = model
+    broken.state.tensors.removeLast()
+    #expect(throws: StainingError.self) { try broken.parameterCount(path: path) }
+  }
+
+  @Test("the running average of a training checkpoint becomes the model")
+  func bridgeAverage() throws {
+    let fixture = SharedData.packageFolder
+      .appendingPathComponent("Tests/NetworksTests/Fixtures/bridge-latest.pt").path
+    let model = try StainModel(
+      bridgeCheckpoint: fixture, schedule: BridgeSchedule(), groupCount: 1, headChannels: 2,
+      pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he", restainVersion: "test")
+    let average = try DiffusionCheckpoint(
+      PyTorchFile(contentsOf: fixture), groupCount: 1, headChannels: 2)
+    #expect(average.isAverage)
+    #expect(model.state == (try average.state()))
+  }
 }

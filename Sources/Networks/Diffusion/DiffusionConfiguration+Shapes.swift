@@ -64,6 +64,15 @@ extension DiffusionConfiguration {
     try check(shapes)
   }
 
+  /// Compares the names and shapes of a state's tensors with those that this form has.
+  ///
+  /// - Throws: ``NetworkError/unknownArchitecture(problem:)``, ``NetworkError/missingTensor(name:)`` or
+  ///   ``NetworkError/wrongShape(name:expected:found:)``.
+  public func check(_ state: StateDictionary) throws(NetworkError) {
+    if let problem { throw .unknownArchitecture(problem: problem) }
+    try check(state.byName.mapValues(\.shape))
+  }
+
   /// Compares names and shapes with those that this form has.
   private func check(_ shapes: [String: [Int]]) throws(NetworkError) {
     let expected = parameterShapes

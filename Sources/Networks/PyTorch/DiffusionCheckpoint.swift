@@ -37,8 +37,7 @@ public struct DiffusionCheckpoint: Sendable {
     }
     var byName: [String: CheckpointTensor] = [:]
     for entry in entries {
-      guard let key = entry.name, let tensor = entry.value.tensor, tensor.element.isFloatingPoint
-      else {
+      guard let key = entry.name, let tensor = entry.value.tensor else {
         let key = entry.name.map { printable($0) } ?? "a key that is no text"
         throw .malformedCheckpoint(
           name: file.name, problem: "\(key) holds \(entry.value.kind), not a parameter")
@@ -65,9 +64,7 @@ public struct DiffusionCheckpoint: Sendable {
         tensors.append((key, own))
         continue
       }
-      guard let tensor = average[index].tensor, tensor.element.isFloatingPoint,
-        tensor.shape == own.shape
-      else {
+      guard let tensor = average[index].tensor, tensor.shape == own.shape else {
         throw .malformedCheckpoint(
           name: file.name, problem: "its average does not fit the parameter \(key)")
       }

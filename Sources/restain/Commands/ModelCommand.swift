@@ -3,7 +3,6 @@ import Foundation
 import Networks
 import Reporting
 import Staining
-import Tensors
 
 /// `restain model info M`: what a model is and how it came about.
 enum ModelInfoCommand: Command {
@@ -31,7 +30,7 @@ enum ModelInfoCommand: Command {
     try Files.requireInput(path)
     let model = try StainModel(path: path)
     let card = model.card
-    let parameters = try parameterCount(model, path: path)
+    let parameters = try model.parameterCount(path: path)
     let attributes = try FileManager.default.attributesOfItem(atPath: path)
     let bytes = (attributes[.size] as? NSNumber)?.intValue ?? 0
     let hash = try ContentHash.hexadecimal(ofFile: path)
@@ -52,16 +51,6 @@ enum ModelInfoCommand: Command {
     if let training = card.training { describe(training, context) }
     context.print("written by restain \(card.restainVersion)")
     return .success
-  }
-
-  private static func parameterCount(_ model: StainModel, path: String) throws -> Int {
-    switch model.card.architecture {
-    case .identity: return 0
-    case .pix2pix: return try model.generator(path: path).parameterCount
-    case .bridge:
-      let (predictor, _) = try model.bridge(path: path, context: ComputeContext())
-      return predictor.configuration.parameterCount
-    }
   }
 
   private static func describe(_ training: ModelCard.Training, _ context: CommandContext) {

@@ -8,6 +8,7 @@ enum ModelImportCommand: Command {
   /// The networks that can be taken over.
   enum Architecture: String, CaseIterable, Sendable {
     case pix2pix = "pix2pix-unet256"
+    case bridge = "i2sb"
   }
 
   /// The statistics that a checkpoint can be made for.
@@ -27,6 +28,11 @@ enum ModelImportCommand: Command {
     "normalization", .choice(), default: "reference",
     "statistics that normalise: each tile's own, as the public test code does, or those kept from training"
   )
+  static let betaMax = Option<Double>.value(
+    "beta-max", .number("B", in: 1e-6...100), default: "0.3",
+    "of a bridge: the largest diffusion that it was trained with")
+  static let isDeterministic = Option.flag(
+    "ot-ode", "of a bridge: it was trained without noise, as optimal transport")
   static let output = Option<String>.required(
     "output", short: "o", .path("M.safetensors"), "model to write")
 
@@ -35,16 +41,19 @@ enum ModelImportCommand: Command {
     discussion: """
       Reads what torch.save wrote, as archive or in the legacy form, or a safetensors file with the \
       same names. Nothing in the file is executed. The generator of the public pix2pix code lies in \
-      latest_net_G.pth.
+      latest_net_G.pth; of the public I2SB code, latest.pt is taken with its running average, and bare \
+      state dictionaries of its network are taken as they are.
       """,
     operands: [Operand("FILE", "checkpoint")],
     options: [
       architecture.entry, pixelSize.entry, fromStain.entry, toStain.entry, normalization.entry,
-      output.entry, SharedOptions.force.entry,
+      betaMax.entry, isDeterministic.entry, output.entry, SharedOptions.force.entry,
     ],
     examples: [
       "model import latest_net_G.pth --architecture pix2pix-unet256 --pixel-size 0.5 --from ihc "
-        + "--to he -o ki67.safetensors"
+        + "--to he -o ki67.safetensors",
+      "model import latest.pt --architecture i2sb --pixel-size 0.5 --from ihc --to he "
+        + "-o bridge.safetensors",
     ])
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
@@ -60,13 +69,24 @@ enum ModelImportCommand: Command {
         fromStain: context[fromStain], toStain: context[toStain],
         normalization: context[normalization] == .reference ? .reference : .running,
         restainVersion: VersionCommand.version)
+    case .bridge:
+      model = try StainModel(
+        bridgeCheckpoint: path,
+        schedule: BridgeSchedule(
+          BridgeSchedule.Options(
+            betaMax: context[betaMax], isDeterministic: context[isDeterministic])),
+        pixelSizeMicrons: context[pixelSize], fromStain: context[fromStain],
+        toStain: context[toStain], restainVersion: VersionCommand.version)
     }
     try model.write(to: target)
     context.addOutput(target)
-    let parameters = try model.generator(path: target).parameterCount
+    let parameters = try model.parameterCount(path: target)
+    let way =
+      model.card.bridge.map { "beta-max \($0.schedule.options.betaMax)" }
+      ?? "normalization \(model.card.normalization.rawValue)"
     context.print(
       "\(target)  \(model.card.architecture.rawValue), \(model.card.baseChannels) channels, "
-        + "\(parameters) parameters, normalization \(model.card.normalization.rawValue)")
+        + "\(parameters) parameters, \(way)")
     return .success
   }
 }
