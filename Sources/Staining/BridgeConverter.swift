@@ -8,49 +8,45 @@ import Tensors
 /// Tiles that overlap see the same source, the same noise and, up to what lies beyond their edges, the same
 /// network, so they nearly agree before they are blended.
 struct BridgeConverter: TileConverter {
-  let predictor: DiffusionPredictor
-  let sampler: BridgeSampler
-  let noise: BridgeNoise
+  let walker: BridgeWalker
   let modelPath: String
-  /// One thread: many tiles are under way at once.
-  let context: ComputeContext
 
   /// One tile's layers fill the cache already.
   var batchSize: Int { 1 }
 
   func memory(threadCount: Int) -> Int {
     // The layers under way and those that wait to be joined on the way up, in pictures of the base width.
-    let waiting = 3 * (predictor.configuration.residualBlocks + 1)
-    return threadCount * waiting * predictor.configuration.baseChannels
-      * TilePlan.standardTileSize * TilePlan.standardTileSize * 4
+    let network = walker.predictor.configuration
+    let waiting = 3 * (network.residualBlocks + 1)
+    return threadCount * waiting * network.baseChannels * TilePlan.standardTileSize
+      * TilePlan.standardTileSize * 4
   }
 
   func convert(_ tiles: [SourceTile]) throws -> [[Float]] {
     try tiles.map { tile in
-      var state = Levels.values(tile.image)
-      let source = state
-      for move in sampler.moves { try advance(&state, source: source, tile: tile, move: move) }
-      return try levels(state, tile: tile)
+      try levels(
+        walker.walked(Levels.values(tile.image), size: tile.image.width, x: tile.x, y: tile.y),
+        tile: tile)
     }
   }
 
   /// The states after each move, the source first.
   func states(_ tile: SourceTile) throws -> [[Float]] {
-    var state = Levels.values(tile.image)
-    let source = state
-    var states = [try levels(state, tile: tile)]
-    for move in sampler.moves {
-      try advance(&state, source: source, tile: tile, move: move)
+    let source = Levels.values(tile.image)
+    var states = [try levels(source, tile: tile)]
+    _ = try walker.walked(source, size: tile.image.width, x: tile.x, y: tile.y) { state in
       states.append(try levels(state, tile: tile))
     }
     return states
   }
 
   func convertInPart(_ tile: SourceTile) throws -> Double {
-    var state = Levels.values(tile.image)
-    let source = state
-    try advance(&state, source: source, tile: tile, move: sampler.moves[0])
-    return 1 / Double(sampler.moves.count)
+    let source = Levels.values(tile.image)
+    var state = source
+    let moves = walker.sampler.moves
+    try walker.advance(
+      &state, source: source, size: tile.image.width, x: tile.x, y: tile.y, move: moves[0])
+    return 1 / Double(moves.count)
   }
 
   private func levels(_ state: [Float], tile: SourceTile) throws -> [Float] {
@@ -61,11 +57,40 @@ struct BridgeConverter: TileConverter {
     }
     return levels
   }
+}
 
-  private func advance(
-    _ state: inout [Float], source: [Float], tile: SourceTile, move: BridgeSampler.Move
+/// Walks the bridge for one tile.
+struct BridgeWalker: Sendable {
+  let predictor: DiffusionPredictor
+  let sampler: BridgeSampler
+  let noise: BridgeNoise
+  let context: ComputeContext
+
+  /// From a source to its conversion.
+  ///
+  /// - Parameters:
+  ///   - source: `[size, size, 3]` in [−1, 1].
+  ///   - size: Edge of the tile.
+  ///   - x: Absolute column of its left pixel.
+  ///   - y: Absolute row of its top pixel.
+  ///   - passed: Told of the state after each move.
+  /// - Returns: `[size, size, 3]`, about [−1, 1].
+  /// - Throws: What network and `passed` throw.
+  func walked(
+    _ source: [Float], size: Int, x: Int, y: Int, passed: ([Float]) throws -> Void = { _ in }
+  ) throws -> [Float] {
+    var state = source
+    for move in sampler.moves {
+      try advance(&state, source: source, size: size, x: x, y: y, move: move)
+      try passed(state)
+    }
+    return state
+  }
+
+  /// Makes one move.
+  func advance(
+    _ state: inout [Float], source: [Float], size: Int, x: Int, y: Int, move: BridgeSampler.Move
   ) throws {
-    let size = tile.image.width
     let shape = [1, size, size, 3]
     let count = state.count
     var estimate = try predictor.predict(
@@ -79,27 +104,28 @@ struct BridgeConverter: TileConverter {
       BridgeSampler.estimate(
         state: state, prediction: pointer, move: move, count: count, into: pointer)
     }
-    var numbers: [Float]?
-    if move.noise > 0 {
-      numbers = [Float](unsafeUninitializedCapacity: count) { buffer, filled in
-        if let pointer = buffer.baseAddress {
-          noise.fill(
-            pointer, x: tile.x, y: tile.y, width: size, height: size, step: move.from)
-        }
-        filled = count
-      }
-    }
+    let numbers = move.noise > 0 ? normals(count, size: size, x: x, y: y, step: move.from) : nil
     state.withUnsafeMutableBufferPointer { state in
       guard let pointer = state.baseAddress else { return }
-      if let numbers {
+      func advance(_ numbers: UnsafePointer<Float>?) {
         BridgeSampler.advance(
           state: pointer, estimate: estimate, source: source, noise: numbers, move: move,
           count: count)
-      } else {
-        BridgeSampler.advance(
-          state: pointer, estimate: estimate, source: source, noise: nil, move: move,
-          count: count)
       }
+      if let numbers {
+        numbers.withUnsafeBufferPointer { advance($0.baseAddress) }
+      } else {
+        advance(nil)
+      }
+    }
+  }
+
+  private func normals(_ count: Int, size: Int, x: Int, y: Int, step: Int) -> [Float] {
+    [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+      if let pointer = buffer.baseAddress {
+        noise.fill(pointer, x: x, y: y, width: size, height: size, step: step)
+      }
+      filled = count
     }
   }
 }

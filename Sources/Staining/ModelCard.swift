@@ -88,12 +88,14 @@ public struct ModelCard: Codable, Equatable, Sendable {
     public var step: Int
     /// Tiles a step.
     public var batchSize: Int
-    /// Channels of the discriminator's first layer.
-    public var discriminatorChannels: Int
+    /// Channels of the discriminator's first layer, where there was one.
+    public var discriminatorChannels: Int?
+    /// Edge of the squares cut out of the tiles, where they were not whole.
+    public var cropSize: Int?
     /// The step size at the start.
     public var learningRate: Double
-    /// Weight of the mean absolute difference.
-    public var l1Weight: Double
+    /// Weight of the mean absolute difference, where there was one.
+    public var l1Weight: Double?
     /// Whether that difference was taken at several scales; nil for no.
     public var hasMultiScaleL1: Bool?
     /// The figures on the validation tiles.
@@ -102,9 +104,10 @@ public struct ModelCard: Codable, Equatable, Sendable {
     /// Describes a training.
     public init(
       data: [Data], seed: UInt64, totalSteps: Int, step: Int, batchSize: Int,
-      discriminatorChannels: Int, learningRate: Double, l1Weight: Double,
-      hasMultiScaleL1: Bool? = nil, validation: ValidationFigures?
+      discriminatorChannels: Int? = nil, cropSize: Int? = nil, learningRate: Double,
+      l1Weight: Double? = nil, hasMultiScaleL1: Bool? = nil, validation: ValidationFigures?
     ) {
+      self.cropSize = cropSize
       self.data = data
       self.seed = seed
       self.totalSteps = totalSteps
@@ -122,6 +125,7 @@ public struct ModelCard: Codable, Equatable, Sendable {
       case totalSteps = "total_steps"
       case batchSize = "batch"
       case discriminatorChannels = "discriminator_channels"
+      case cropSize = "crop"
       case learningRate = "learning_rate"
       case l1Weight = "l1_weight"
       case hasMultiScaleL1 = "multi_scale_l1"

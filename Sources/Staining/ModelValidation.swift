@@ -1,14 +1,15 @@
 import Networks
 import Rasters
 import Stitching
-import Tensors
+public import Tensors
 
-/// Looks at a generator as it would convert: statistics estimated anew, fixed, no dropout.
+/// `[N, H, W, 3]` in [−1, 1] to as much of the other stain.
+public typealias TilePrediction = @Sendable (Tensor) throws -> Tensor
+
+/// Looks at a model as it would convert.
 struct ModelValidation: Sendable {
   let data: TrainingData
   let tileLimit: Int
-  let statisticsTileLimit: Int
-  let context: ComputeContext
 
   /// Tiles that are predicted at once.
   private static let batchSize = 4
@@ -19,42 +20,18 @@ struct ModelValidation: Sendable {
     return (0..<limit).map { $0 * count / limit }
   }
 
-  /// A copy of a generator whose running statistics are those of the training tiles.
-  func settled(_ generator: UNetGenerator) throws -> UNetGenerator {
-    let indices = Self.drawn(statisticsTileLimit, of: data.train.count)
-    var settled = generator
-    var failure: (any Error)?
-    var remaining = indices[...]
-    // One tile a batch, the statistics that training normalised with; read as they are needed.
-    let batches = AnySequence<Tensor> {
-      AnyIterator {
-        guard failure == nil, let index = remaining.popFirst() else { return nil }
-        do {
-          return try data.train.batch([TileOrder.Sample(index: index, turn: 0)]).input
-        } catch {
-          failure = error
-          return nil
-        }
-      }
-    }
-    settled.reestimateStatistics(batches: batches, context: context)
-    if let failure { throw failure }
-    return settled
-  }
-
   /// Compares predictions with the truth; nothing where there is no validation tile.
   ///
   /// - Parameters:
-  ///   - generator: With settled statistics.
+  ///   - predict: The model.
   ///   - forEach: Runs independent work.
   /// - Returns: The figures over the drawn tiles.
   /// - Throws: What reading the tiles throws.
   func figures(
-    of generator: UNetGenerator, forEach: ForEach
+    of predict: TilePrediction, forEach: ForEach
   ) throws -> ValidationFigures? {
     let indices = Self.drawn(tileLimit, of: data.validation.count)
     guard !indices.isEmpty else { return nil }
-    let predictor = generator.prepared(normalization: .running, context: context)
     var difference = 0.0
     var squares = ImageQuality.SquaredError()
     var similarity = 0.0
@@ -62,7 +39,7 @@ struct ModelValidation: Sendable {
       let group = Array(indices[first..<min(indices.count, first + Self.batchSize)])
       let batch = try data.validation.batch(
         group.map { TileOrder.Sample(index: $0, turn: 0) })
-      let output = try predictor.predict(batch.input, context: context)
+      let output = try predict(batch.input)
       for (value, target) in zip(output.values, batch.target.values) {
         difference += Double(abs(value - target))
       }
@@ -89,16 +66,15 @@ struct ModelValidation: Sendable {
   }
 
   /// Input | generated | real, one fixed tile a row, for people to look at.
-  func samples(of generator: UNetGenerator, count: Int = 4) throws -> RGBImage {
+  func samples(of predict: TilePrediction, count: Int = 4) throws -> RGBImage {
     let pairs = data.validation.count > 0 ? data.validation : data.train
     let indices = Self.drawn(count, of: pairs.count)
-    let predictor = generator.prepared(normalization: .running, context: context)
     let size = pairs.tileSize
     var grid = RGBImage(width: 3 * size, height: indices.count * size)
     for (row, index) in indices.enumerated() {
       let picture = try pairs.picture(index)
       let batch = try pairs.batch([TileOrder.Sample(index: index, turn: 0)])
-      let output = try predictor.predict(batch.input, context: context)
+      let output = try predict(batch.input)
       let y = row * size
       grid.paste(picture, x: 0, y: y)
       grid.paste(

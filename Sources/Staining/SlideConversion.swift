@@ -236,7 +236,7 @@ public struct SlideConversion: Sendable {
       throw StainingError.unsupportedModel(
         path: modelPath, architecture: architecture.rawValue, problem: "has no states on its way")
     }
-    let stateCount = bridge.sampler.moves.count + 1
+    let stateCount = bridge.walker.sampler.moves.count + 1
     let tileBytes = plan.tileSize * plan.tileSize * 3
     guard plan.tileCount * stateCount * tileBytes <= Self.largestTrajectory else {
       throw StainingError.trajectoryTooLarge(path: source.slide.path, tileCount: plan.tileCount)

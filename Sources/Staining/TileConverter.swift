@@ -126,11 +126,13 @@ extension StainModel {
           problem: "has \(bridge.schedule.count - 1) steps, not \(evaluations)")
       }
       return BridgeConverter(
-        predictor: predictor,
-        sampler: BridgeSampler(
-          schedule: bridge.schedule, evaluations: evaluations,
-          kind: options.bridge.sampler ?? bridge.sampler),
-        noise: BridgeNoise(key: noiseKey), modelPath: path, context: context)
+        walker: BridgeWalker(
+          predictor: predictor,
+          sampler: BridgeSampler(
+            schedule: bridge.schedule, evaluations: evaluations,
+            kind: options.bridge.sampler ?? bridge.sampler),
+          noise: BridgeNoise(key: noiseKey), context: context),
+        modelPath: path)
     case .pix2pix:
       let predictor = try generator(path: path).prepared(
         normalization: options.normalization ?? card.normalization, context: context)

@@ -81,15 +81,16 @@ public struct TrainingRow: Equatable, Sendable {
   public let step: Int
   /// The epoch, counted from 1.
   public let epoch: Int
-  /// The losses, means over the steps since the row before: L1, adversarial, discriminator (both halves).
+  /// The losses, means over the steps since the row before, as ``TrainingEngine/lossNames`` calls them.
   public let losses: [Double]
   /// The step size of the last step.
   public let learningRate: Double
   /// The figures, in rows that follow a validation.
   public let validation: ValidationFigures?
 
-  static let header =
-    "step,epoch,loss_g_l1,loss_g_gan,loss_d,lr,val_l1,val_psnr,val_ssim"
+  static func header(losses: [String]) -> String {
+    (["step", "epoch"] + losses + ["lr", "val_l1", "val_psnr", "val_ssim"]).joined(separator: ",")
+  }
 
   /// The row as a line of the table; no wall clock, so that a repeated training writes the same bytes.
   var line: String {

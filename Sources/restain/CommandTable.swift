@@ -11,6 +11,7 @@ enum CommandTable {
     TransformSlideCommand.self,
     TilesCommand.self,
     TrainPix2pixCommand.self,
+    TrainI2SBCommand.self,
     ModelImportCommand.self,
     ModelExportCommand.self,
     ModelInfoCommand.self,

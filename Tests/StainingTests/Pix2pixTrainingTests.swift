@@ -29,14 +29,14 @@ struct Pix2pixTrainingTests {
   private func train(
     _ name: String, until stop: Int = .max, checkpoints: Int = 1000, threads: Int = 1,
     options: TrainingOptions? = nil, patience: Int? = nil
-  ) throws -> Pix2pixTraining.Summary {
+  ) throws -> TrainingSummary {
     let steps = Mutex(0)
     let counter = Counter()
     var training = try Pix2pixTraining(
       data: data, options: options ?? self.options, files: TrainingFiles(model: folder.path(name)),
       resumes: true, restainVersion: "test",
       context: ComputeContext(parallelism: Parallelism(threadCount: threads)),
-      surroundings: Pix2pixTraining.Surroundings(
+      surroundings: TrainingSurroundings(
         shouldStop: { counter.value >= stop }, isCheckpointDue: { $0 >= checkpoints },
         report: { if case .step(let step) = $0 { counter.value = step } }))
     steps.withLock { $0 = training.startStep }
@@ -141,7 +141,7 @@ struct Pix2pixTrainingTests {
       _ = try Pix2pixTraining(
         data: less, options: options, files: TrainingFiles(model: folder.path("m")), resumes: true,
         restainVersion: "test", context: ComputeContext(),
-        surroundings: Pix2pixTraining.Surroundings())
+        surroundings: TrainingSurroundings())
     }
   }
 

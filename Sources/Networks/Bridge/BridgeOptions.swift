@@ -16,6 +16,8 @@ public struct BridgeOptions: Sendable, Codable, Equatable {
   public var rateFactor = 0.99
   /// Steps from one such multiplication to the next, at least 1.
   public var rateSteps = 1000
+  /// Steps of a schedule that is constant for half and then falls linearly to 0; nil for the reference's.
+  public var totalSteps: Int?
   /// Decay of the running average of the parameters.
   public var averageDecay = 0.99
   /// Pairs that pass the network at once; 0 for all of a step.
@@ -24,12 +26,18 @@ public struct BridgeOptions: Sendable, Codable, Equatable {
   /// The reference's constants.
   public init() {}
 
-  /// The step size of a step: multiplied by ``rateFactor`` after every ``rateSteps``.
+  /// The step size of a step: multiplied by ``rateFactor`` after every ``rateSteps``, or linear to 0 where
+  /// ``totalSteps`` is given.
   ///
   /// - Parameter step: Counted from 0.
   /// - Returns: The step size.
   public func learningRate(atStep step: Int) -> Double {
-    learningRate * pow(rateFactor, Double(step / max(1, rateSteps)))
+    guard let totalSteps else {
+      return learningRate * pow(rateFactor, Double(step / max(1, rateSteps)))
+    }
+    var linear = Pix2pixOptions(totalSteps: totalSteps)
+    linear.learningRate = learningRate
+    return linear.learningRate(atStep: step)
   }
 
   /// The average's decay at an update: low at first, so that the initial weights are soon forgotten.

@@ -5,62 +5,62 @@ import Reporting
 import Stitching
 public import Tensors
 
-/// Trains a pix2pix model on data sets, with checkpoints.
+/// What happens while training.
+public enum TrainingEvent: Sendable {
+  /// So many steps are done.
+  case step(Int)
+  /// A row of the table was written.
+  case row(TrainingRow)
+  /// The model was looked at; the flag says whether it is the best so far and was kept.
+  case validated(step: Int, figures: ValidationFigures?, isBest: Bool)
+  /// Everything needed to go on was written.
+  case checkpoint(step: Int)
+}
+
+/// How a training ended.
+public struct TrainingSummary: Sendable {
+  /// Steps done.
+  public let step: Int
+  /// Whether the schedule is done, or the training was stopped and can go on.
+  public let isComplete: Bool
+  /// Whether it was stopped because validation found nothing better for too long.
+  public let isStalled: Bool
+  /// The step of the model that was kept; nothing where it was stopped before the first validation.
+  public let bestStep: Int?
+  /// The figures of the model that was kept.
+  public let best: ValidationFigures?
+}
+
+/// What the world decides, asked once a step.
+public struct TrainingSurroundings: Sendable {
+  /// Whether to write a checkpoint and stop.
+  public var shouldStop: @Sendable () -> Bool
+  /// Whether a checkpoint is due, given the steps since the last one; called after each step.
+  public var isCheckpointDue: @Sendable (_ stepsSinceLast: Int) -> Bool
+  /// Told of everything.
+  public var report: @Sendable (TrainingEvent) -> Void
+
+  /// Never stops, writes a checkpoint every 1000 steps and tells nobody, unless set otherwise.
+  public init(
+    shouldStop: @escaping @Sendable () -> Bool = { false },
+    isCheckpointDue: @escaping @Sendable (Int) -> Bool = { $0 >= 1000 },
+    report: @escaping @Sendable (TrainingEvent) -> Void = { _ in }
+  ) {
+    self.shouldStop = shouldStop
+    self.isCheckpointDue = isCheckpointDue
+    self.report = report
+  }
+}
+
+/// Trains a model on paired tiles, with checkpoints.
 ///
-/// The weights, the order of the tiles, their turns and the dropout are pure functions of the seed and the
-/// number of the step, and all sums are formed in one order: an interrupted and resumed training writes
-/// the same bytes as one that was not, with any number of threads.
-public struct Pix2pixTraining {
-  /// What happens while training.
-  public enum Event: Sendable {
-    /// So many steps are done.
-    case step(Int)
-    /// A row of the table was written.
-    case row(TrainingRow)
-    /// The model was looked at; the flag says whether it is the best so far and was kept.
-    case validated(step: Int, figures: ValidationFigures?, isBest: Bool)
-    /// Everything needed to go on was written.
-    case checkpoint(step: Int)
-  }
-
-  /// How a training ended.
-  public struct Summary: Sendable {
-    /// Steps done.
-    public let step: Int
-    /// Whether the schedule is done, or the training was stopped and can go on.
-    public let isComplete: Bool
-    /// Whether it was stopped because validation found nothing better for too long.
-    public let isStalled: Bool
-    /// The step of the model that was kept; nothing where it was stopped before the first validation.
-    public let bestStep: Int?
-    /// The figures of the model that was kept.
-    public let best: ValidationFigures?
-  }
-
-  /// What the world decides, asked once a step.
-  public struct Surroundings: Sendable {
-    /// Whether to write a checkpoint and stop.
-    public var shouldStop: @Sendable () -> Bool
-    /// Whether a checkpoint is due, given the steps since the last one; called after each step.
-    public var isCheckpointDue: @Sendable (_ stepsSinceLast: Int) -> Bool
-    /// Told of everything.
-    public var report: @Sendable (Event) -> Void
-
-    /// Never stops, writes a checkpoint every 1000 steps and tells nobody, unless set otherwise.
-    public init(
-      shouldStop: @escaping @Sendable () -> Bool = { false },
-      isCheckpointDue: @escaping @Sendable (Int) -> Bool = { $0 >= 1000 },
-      report: @escaping @Sendable (Event) -> Void = { _ in }
-    ) {
-      self.shouldStop = shouldStop
-      self.isCheckpointDue = isCheckpointDue
-      self.report = report
-    }
-  }
-
+/// The weights, the order of the tiles, their turns and everything else that is random are pure functions of
+/// the seed and the number of the step, and all sums are formed in one order: an interrupted and resumed
+/// training writes the same bytes as one that was not, with any number of threads.
+public struct PairedTraining<Engine: TrainingEngine> {
   /// Kept beside the trainer's own state in a checkpoint.
   private struct Record: Codable {
-    var options: TrainingOptions
+    var options: Engine.Options
     var data: [ModelCard.Data]
     var best: ValidationFigures?
     var bestStep: Int?
@@ -71,22 +71,24 @@ public struct Pix2pixTraining {
     var rowCount: Int
   }
 
-  private static let recordKey = "restain.training"
+  private static var recordKey: String { "restain.training" }
 
   private let data: TrainingData
-  private let options: TrainingOptions
+  private let options: Engine.Options
   private let files: TrainingFiles
   private let restainVersion: String
   private let context: ComputeContext
-  private let surroundings: Surroundings
+  private let surroundings: TrainingSurroundings
   private let validation: ModelValidation
   private let forEach: ForEach
-  private var trainer: Pix2pixTrainer
+  private var engine: Engine
   private var record: Record
   private var table: [String]
 
+  private static var noSums: [Double] { [Double](repeating: 0, count: Engine.lossNames.count) }
+
   /// The step from which the training goes on; 0 for a new one.
-  public var startStep: Int { trainer.completedSteps }
+  public var startStep: Int { engine.completedSteps }
 
   /// Starts a training, or takes one up again.
   ///
@@ -101,8 +103,8 @@ public struct Pix2pixTraining {
   /// - Throws: ``StainingError/foreignCheckpoint(path:problem:)`` where options or data differ from the
   ///   checkpoint's, or what reading it throws.
   public init(
-    data: TrainingData, options: TrainingOptions, files: TrainingFiles, resumes: Bool,
-    restainVersion: String, context: ComputeContext, surroundings: Surroundings
+    data: TrainingData, options: Engine.Options, files: TrainingFiles, resumes: Bool,
+    restainVersion: String, context: ComputeContext, surroundings: TrainingSurroundings
   ) throws {
     guard data.train.tileSize.isMultiple(of: TilePlan.standardTileSize) else {
       throw StainingError.datasetConflict(
@@ -117,24 +119,14 @@ public struct Pix2pixTraining {
     self.context = context
     self.surroundings = surroundings
     forEach = { count, body in context.parallelism.forEach(count: count, body) }
-    validation = ModelValidation(
-      data: data, tileLimit: options.validationTileLimit,
-      statisticsTileLimit: options.statisticsTileLimit, context: context)
+    validation = ModelValidation(data: data, tileLimit: options.validationTileLimit)
     if resumes, FileManager.default.fileExists(atPath: files.checkpoint) {
-      (trainer, record) = try Self.continued(files: files, options: options, data: data)
+      (engine, record) = try Self.continued(files: files, options: options, data: data)
       table = try Self.rows(files: files, count: record.rowCount)
     } else {
-      var constants = Pix2pixOptions(totalSteps: options.totalSteps)
-      constants.learningRate = options.learningRate
-      constants.l1Weight = options.l1Weight
-      constants.hasMultiScaleL1 = options.hasMultiScaleL1
-      trainer = Pix2pixTrainer(
-        generator: UNetGenerator(baseChannels: options.baseChannels, seed: options.seed),
-        discriminator: PatchDiscriminator(
-          baseChannels: options.discriminatorChannels, seed: options.seed),
-        options: constants, seed: options.seed)
+      engine = Engine(options: options)
       record = Record(
-        options: options, data: data.descriptions, sums: [0, 0, 0], sumCount: 0, rowCount: 0)
+        options: options, data: data.descriptions, sums: Self.noSums, sumCount: 0, rowCount: 0)
       table = []
     }
   }
@@ -145,17 +137,17 @@ public struct Pix2pixTraining {
   ///   It decides the end only: a resumed training with more patience goes on.
   /// - Returns: How it ended.
   /// - Throws: ``StainingError/diverged(step:tiles:)``, or what reading and writing throw.
-  public mutating func run(patience: Int? = nil) throws -> Summary {
+  public mutating func run(patience: Int? = nil) throws -> TrainingSummary {
     try writeTable()
     var order = TileOrder(count: data.train.count, seed: options.seed)
-    var lastCheckpoint = trainer.completedSteps
-    while trainer.completedSteps < options.totalSteps {
+    var lastCheckpoint = engine.completedSteps
+    while engine.completedSteps < options.totalSteps {
       if surroundings.shouldStop() || isStalled(patience) {
-        if trainer.completedSteps > lastCheckpoint { try writeCheckpoint() }
+        if engine.completedSteps > lastCheckpoint { try writeCheckpoint() }
         return summary(patience)
       }
       try step(&order)
-      let step = trainer.completedSteps
+      let step = engine.completedSteps
       surroundings.report(.step(step))
       let isLast = step == options.totalSteps
       if step.isMultiple(of: validationInterval) || isLast {
@@ -175,10 +167,10 @@ public struct Pix2pixTraining {
     patience.map { record.validationsSinceBest ?? 0 >= $0 } ?? false
   }
 
-  private func summary(_ patience: Int?) -> Summary {
-    let isComplete = trainer.completedSteps >= options.totalSteps
-    return Summary(
-      step: trainer.completedSteps, isComplete: isComplete,
+  private func summary(_ patience: Int?) -> TrainingSummary {
+    let isComplete = engine.completedSteps >= options.totalSteps
+    return TrainingSummary(
+      step: engine.completedSteps, isComplete: isComplete,
       isStalled: !isComplete && isStalled(patience), bestStep: record.bestStep,
       best: record.best)
   }
@@ -192,15 +184,18 @@ public struct Pix2pixTraining {
   // MARK: - One step
 
   private mutating func step(_ order: inout TileOrder) throws {
-    let first = trainer.completedSteps * options.batchSize
+    let first = engine.completedSteps * options.batchSize
     let samples = (first..<(first + options.batchSize)).map { order.sample($0) }
     let batch = try data.train.batch(samples)
-    let losses = trainer.step(input: batch.input, target: batch.target, context: context)
-    let discriminator = (losses.discriminatorReal + losses.discriminatorFake) / 2
-    let values = [losses.generatorL1, losses.generatorAdversarial, discriminator]
+    let values: [Double]
+    do {
+      values = try engine.step(input: batch.input, target: batch.target, context: context)
+    } catch NetworkError.diverged {
+      values = [.nan]
+    }
     guard values.allSatisfy(\.isFinite) else {
       throw StainingError.diverged(
-        step: trainer.completedSteps,
+        step: engine.completedSteps,
         tiles: samples.map {
           URL(fileURLWithPath: data.train.paths[$0.index]).lastPathComponent
         })
@@ -210,48 +205,46 @@ public struct Pix2pixTraining {
   }
 
   private mutating func validate() throws {
-    let settled = try validation.settled(trainer.generator)
-    let figures = try validation.figures(of: settled, forEach: forEach)
+    let settled = try engine.settled(data: data, context: context)
+    let figures = try validation.figures(of: settled.predict, forEach: forEach)
     try writeRow(validation: figures)
     // Without validation tiles the last weights are kept.
     let isBest =
       figures.map { current in record.best.map { current.l1 < $0.l1 } ?? true } ?? true
-    let step = trainer.completedSteps
+    let step = engine.completedSteps
     record.validationsSinceBest = isBest ? 0 : (record.validationsSinceBest ?? 0) + 1
     if isBest {
       record.best = figures
       record.bestStep = step
-      try StainModel(card: card(figures: figures), state: settled.state).write(to: files.model)
+      try StainModel(card: card(settled, figures: figures), state: settled.state).write(
+        to: files.model)
     }
     try DurableFile.makeFolder(files.samples)
-    try PictureFile.writePNG(validation.samples(of: settled), path: files.sample(step: step))
+    try PictureFile.writePNG(
+      validation.samples(of: settled.predict), path: files.sample(step: step))
     surroundings.report(.validated(step: step, figures: figures, isBest: isBest))
   }
 
-  private func card(figures: ValidationFigures?) -> ModelCard {
-    ModelCard(
-      architecture: .pix2pix, baseChannels: options.baseChannels, normalization: .running,
-      pixelSizeMicrons: data.pixelSizeMicrons, fromStain: options.fromStain,
-      toStain: options.toStain,
-      training: ModelCard.Training(
-        data: data.descriptions, seed: options.seed, totalSteps: options.totalSteps,
-        step: trainer.completedSteps, batchSize: options.batchSize,
-        discriminatorChannels: options.discriminatorChannels,
-        learningRate: options.learningRate, l1Weight: options.l1Weight,
-        hasMultiScaleL1: options.hasMultiScaleL1 ? true : nil, validation: figures),
-      restainVersion: restainVersion)
+  private func card(_ settled: SettledModel, figures: ValidationFigures?) -> ModelCard {
+    var card = settled.card
+    card.pixelSizeMicrons = data.pixelSizeMicrons
+    card.restainVersion = restainVersion
+    card.training?.data = data.descriptions
+    card.training?.step = engine.completedSteps
+    card.training?.validation = figures
+    return card
   }
 
   // MARK: - Files
 
   private mutating func writeRow(validation: ValidationFigures?) throws {
     let count = Double(max(1, record.sumCount))
-    let step = trainer.completedSteps
+    let step = engine.completedSteps
     let row = TrainingRow(
       step: step, epoch: (step * options.batchSize - 1) / data.train.count + 1,
       losses: record.sums.map { $0 / count },
-      learningRate: trainer.options.learningRate(atStep: step - 1), validation: validation)
-    record.sums = [0, 0, 0]
+      learningRate: engine.learningRate(atStep: step - 1), validation: validation)
+    record.sums = Self.noSums
     record.sumCount = 0
     record.rowCount += 1
     table.append(row.line)
@@ -260,7 +253,8 @@ public struct Pix2pixTraining {
   }
 
   private func writeTable() throws {
-    let text = ([TrainingRow.header] + table).joined(separator: "\n") + "\n"
+    let text =
+      ([TrainingRow.header(losses: Engine.lossNames)] + table).joined(separator: "\n") + "\n"
     try DurableFile.write(Data(text.utf8), to: files.table)
   }
 
@@ -280,18 +274,18 @@ public struct Pix2pixTraining {
   private mutating func writeCheckpoint() throws {
     try writeTable()
     let text = try JSONText.line(record)
-    try trainer.checkpoint(metadata: [Self.recordKey: text]).write(to: files.checkpoint)
-    surroundings.report(.checkpoint(step: trainer.completedSteps))
+    try engine.checkpoint(metadata: [Self.recordKey: text]).write(to: files.checkpoint)
+    surroundings.report(.checkpoint(step: engine.completedSteps))
   }
 
   private static func continued(
-    files: TrainingFiles, options: TrainingOptions, data: TrainingData
-  ) throws -> (Pix2pixTrainer, Record) {
+    files: TrainingFiles, options: Engine.Options, data: TrainingData
+  ) throws -> (Engine, Record) {
     let path = files.checkpoint
     let checkpoint = try SafetensorsFile(contentsOf: path)
     guard let text = checkpoint.metadata[recordKey],
       let record = try? JSONDecoder().decode(Record.self, from: Data(text.utf8)),
-      record.sums.count == 3
+      record.sums.count == Engine.lossNames.count
     else {
       throw StainingError.foreignCheckpoint(path: path, problem: "is no checkpoint of a training")
     }
@@ -303,7 +297,7 @@ public struct Pix2pixTraining {
       throw StainingError.foreignCheckpoint(
         path: path, problem: "was written by a training on other data")
     }
-    return (try Pix2pixTrainer(checkpoint: checkpoint), record)
+    return (try Engine(checkpoint: checkpoint, options: options), record)
   }
 
   /// The table's rows up to the checkpoint; later ones will be written again.

@@ -1,0 +1,64 @@
+public import Networks
+
+/// What decides the training of a bridge, besides its data.
+public struct BridgeTrainingOptions: TrainingSettings {
+  /// The network's form; conditional where it is shown the source at every step.
+  public var network: DiffusionConfiguration
+  /// The bridge.
+  public var schedule = BridgeSchedule()
+  /// Edge of the squares that are cut out of the tiles, in pixels.
+  public var cropSize = 128
+  /// Steps of the schedule: constant for half, then linear to 0.
+  public var totalSteps: Int
+  /// Tiles a step.
+  public var batchSize = 4
+  /// Seed of weights, order, turns, crops, steps and noise.
+  public var seed: UInt64 = 1
+  /// AdamW's step size at the start; twice the reference's, whose batches are 64 times as large.
+  public var learningRate = 1e-4
+  /// Decay of the running average of the weights.
+  public var averageDecay = 0.999
+  /// Steps between two validations; an epoch, but 200 to 2000 steps, unless given.
+  public var validationInterval: Int?
+  /// Validation tiles looked at, evenly drawn from all; each takes ``validationEvaluations`` evaluations.
+  public var validationTileLimit = 24
+  /// How often the network is asked for a validation tile.
+  public var validationEvaluations = 4
+  /// How often it is asked for a tile when the model is used, for the card.
+  public var evaluations = 10
+  /// The stain to convert, for the card.
+  public var fromStain = "ihc"
+  /// The stain to make, for the card.
+  public var toStain = "he"
+
+  /// Takes a network and a schedule.
+  public init(network: DiffusionConfiguration, totalSteps: Int) {
+    self.network = network
+    self.totalSteps = totalSteps
+  }
+
+  /// The options of a preset, sized for a CPU but for the last.
+  public init(preset: TrainingOptions.Preset) {
+    switch preset {
+    case .small: self.init(network: .small, totalSteps: 20_000)
+    case .medium: self.init(network: .medium, totalSteps: 50_000)
+    case .reference:
+      self.init(network: .reference, totalSteps: 200_000)
+      cropSize = 256
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case network, schedule, seed, evaluations
+    case cropSize = "crop"
+    case totalSteps = "total_steps"
+    case batchSize = "batch"
+    case learningRate = "learning_rate"
+    case averageDecay = "average_decay"
+    case validationInterval = "validation_interval"
+    case validationTileLimit = "validation_tiles"
+    case validationEvaluations = "validation_steps"
+    case fromStain = "from"
+    case toStain = "to"
+  }
+}

@@ -1,0 +1,99 @@
+import Foundation
+import Networks
+import Staining
+import Stitching
+import Synchronization
+import Tensors
+import TestSupport
+import Testing
+
+@Suite("Training a bridge", .serialized)
+struct BridgeTrainingTests {
+  private let folder: TemporaryDirectory
+  private let data: TrainingData
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    try writeToyDataset(folder.path("set"), train: 5, validation: 2, seed: 7)
+    data = try TrainingData(
+      folders: [folder.path("set")], memoryBytes: 1 << 30, forEach: inTurn)
+  }
+
+  private var options: BridgeTrainingOptions {
+    var options = BridgeTrainingOptions(
+      network: DiffusionConfiguration(
+        baseChannels: 8, multipliers: [1, 2, 2, 2], residualBlocks: 1, headChannels: 8,
+        isConditional: true, groupCount: 4), totalSteps: 6)
+    options.batchSize = 2
+    options.cropSize = 64
+    options.validationInterval = 3
+    options.validationEvaluations = 2
+    return options
+  }
+
+  private func train(
+    _ name: String, until stop: Int = .max, threads: Int = 1,
+    options: BridgeTrainingOptions? = nil
+  ) throws -> TrainingSummary {
+    let step = Mutex(0)
+    var training = try BridgeTraining(
+      data: data, options: options ?? self.options, files: TrainingFiles(model: folder.path(name)),
+      resumes: true, restainVersion: "test",
+      context: ComputeContext(parallelism: Parallelism(threadCount: threads)),
+      surroundings: TrainingSurroundings(
+        shouldStop: { step.withLock { $0 >= stop } },
+        report: { event in
+          if case .step(let number) = event { step.withLock { $0 = number } }
+        }))
+    return try training.run()
+  }
+
+  private func bytes(_ name: String) throws -> [Data] {
+    let files = TrainingFiles(model: folder.path(name))
+    return try [files.model, files.table, files.checkpoint, files.sample(step: 6)].map {
+      try Data(contentsOf: URL(fileURLWithPath: $0))
+    }
+  }
+
+  @Test("a training stopped and resumed, with other threads, writes the same bytes")
+  func resume() throws {
+    #expect(try train("whole").isComplete)
+    let expected = try bytes("whole")
+    for stop in [1, 4] {
+      #expect(!(try train("stopped\(stop)", until: stop).isComplete))
+      #expect(try train("stopped\(stop)", threads: 2).isComplete)
+      #expect(try bytes("stopped\(stop)") == expected, "stopped after \(stop)")
+    }
+  }
+
+  @Test("the model kept carries its bridge, and converts; table and card say what was done")
+  func model() throws {
+    let summary = try train("m", threads: 2)
+    let files = TrainingFiles(model: folder.path("m"))
+    let model = try StainModel(path: files.model)
+    let bridge = try #require(model.card.bridge)
+    #expect(bridge.network == options.network && bridge.evaluations == 10)
+    #expect(model.card.training?.cropSize == 64)
+    #expect(model.card.training?.step == summary.bestStep)
+    #expect(model.card.training?.validation == summary.best)
+    _ = try model.bridge(path: "m", context: ComputeContext())
+    let rows = try String(contentsOfFile: files.table, encoding: .utf8).split(separator: "\n")
+    #expect(rows[0] == "step,epoch,loss,gradient_norm,lr,val_l1,val_psnr,val_ssim")
+    #expect(rows.dropFirst().map { $0.split(separator: ",")[0] } == ["3", "6"])
+  }
+
+  @Test(
+    "a bridge without noise is walked without it, and a wild step size is reported with its tiles")
+  func variants() throws {
+    var still = options
+    still.totalSteps = 3
+    still.schedule = BridgeSchedule(BridgeSchedule.Options(isDeterministic: true))
+    _ = try train("still", options: still)
+    let card = try StainModel(path: TrainingFiles(model: folder.path("still")).model).card
+    #expect(card.bridge?.sampler == .otODE)
+    var wild = options
+    wild.learningRate = 1e30
+    let error = #expect(throws: StainingError.self) { _ = try train("wild", options: wild) }
+    #expect(error.map { "\($0)".contains("toy_") } == true)
+  }
+}
