@@ -35,8 +35,8 @@ extension GroupNormalization {
   ) -> Gradient {
     let batch = statistics.batch
     let channels = weight.count
-    var slopes = resampling.backward(gradient, context: context)
-    let sums = activationSums(&slopes, inputs, statistics, affine, context)
+    let (slopes, sums) = activationSums(
+      resampling.backward(gradient, context: context), inputs, statistics, affine, context)
     let pixelCount = Double(slopes.count / (batch * channels))
     let size = channels / groupCount
     var weightSlopes = [Double](repeating: 0, count: channels)
@@ -83,22 +83,22 @@ extension GroupNormalization {
       modulation: Modulation(scale: scales, shift: shifts))
   }
 
-  /// Takes the gradient back through the activation, in place, and sums it: `Σ δ` and `Σ δ · x̂` for every
-  /// channel of every sample, side by side.
+  /// Takes the gradient back through the activation and sums it: `Σ δ` and `Σ δ · x̂` for every channel of
+  /// every sample, side by side.
   private func activationSums(
-    _ slopes: inout Tensor, _ inputs: [Tensor], _ statistics: GroupStatistics,
+    _ gradient: Tensor, _ inputs: [Tensor], _ statistics: GroupStatistics,
     _ affine: ChannelAffine, _ context: ComputeContext
-  ) -> [Double] {
-    let map = slopes.map
+  ) -> (slopes: Tensor, sums: [Double]) {
+    let map = gradient.map
     let channels = map.channels
     // About 512 pixels a block, as in other sums.
     let rowCount = max(1, min(map.height, 512 / max(1, map.width)))
     let blockCount = (map.height + rowCount - 1) / rowCount
     var partial = [Float](repeating: 0, count: map.batch * blockCount * 2 * channels)
-    slopes.values.withUnsafeMutableBufferPointer { buffer in
+    let slopes = Tensor(shape: gradient.shape) { output in
       partial.withUnsafeMutableBufferPointer { results in
-        guard let base = buffer.baseAddress, let results = results.baseAddress else { return }
-        nonisolated(unsafe) let (slopes, sums) = (base, results)
+        guard let results = results.baseAddress else { return }
+        nonisolated(unsafe) let (output, sums) = (output, results)
         context.parallelism.forEach(count: map.batch * blockCount) { task in
           let (sample, block) = (task / blockCount, task % blockCount)
           let first = block * rowCount
@@ -109,17 +109,20 @@ extension GroupNormalization {
           for input in inputs {
             let count = input.shape[3]
             let place = sample * channels + channel
-            let slope = slopes + pixel * channels + channel
+            let offset = pixel * channels + channel
             input.withPointer { values in
-              withPointers(affine.scale, affine.shift, statistics.mean, statistics.inverseDeviation)
-              {
-                scale, shift, mean, inverse in
-                context.kernels.activationGradient(
-                  pixelCount: rows * map.width, channelCount: count, gradient: slope,
-                  gradientStride: channels, input: values + pixel * count, inputStride: count,
-                  scale: scale + place, shift: shift + place, mean: mean + place,
-                  inverseDeviation: inverse + place, activates: activates, output: slope,
-                  gradientSums: target + channel, productSums: target + channels + channel)
+              gradient.withPointer { gradient in
+                withPointers(
+                  affine.scale, affine.shift, statistics.mean, statistics.inverseDeviation
+                ) { scale, shift, mean, inverse in
+                  context.kernels.activationGradient(
+                    pixelCount: rows * map.width, channelCount: count, gradient: gradient + offset,
+                    gradientStride: channels, input: values + pixel * count, inputStride: count,
+                    scale: scale + place, shift: shift + place, mean: mean + place,
+                    inverseDeviation: inverse + place, activates: activates,
+                    output: output + offset, gradientSums: target + channel,
+                    productSums: target + channels + channel)
+                }
               }
             }
             channel += count
@@ -137,7 +140,7 @@ extension GroupNormalization {
         }
       }
     }
-    return sums
+    return (slopes, sums)
   }
 
   /// The gradients of the maps, each by itself.

@@ -3,9 +3,16 @@
 /// Windows often lie at distances of a power of two, which share few cache lines: 64 of them fit the
 /// first-level cache.
 private let pixelsPerBlock = 64
-/// Elements of a window's piece that one task treats: a long piece pays for laying out the gradient once,
-/// short ones leave enough tasks to spread.
-private func elementsPerTask(_ segmentLength: Int) -> Int { segmentLength >= 256 ? 256 : 64 }
+/// Elements of a window's piece that one task treats, without influence on any result.
+///
+/// A long piece pays for laying out the gradient once; short ones are taken where there would be too few
+/// tasks to spread.
+private func elementsPerTask(
+  _ segments: RowSegments, groupCount: Int, _ parallelism: Parallelism
+) -> Int {
+  let pieces = segments.count * ((segments.length + 255) / 256) * groupCount
+  return pieces >= 3 * parallelism.threadCount ? 256 : 64
+}
 
 /// `output[k][j] += Σᵢ row(i)[k] · gradient(i)[j]` over all pixels: the gradient of a weight matrix.
 ///
@@ -29,7 +36,8 @@ func addOuterProducts(
   let vectorWidth = context.kernels.vectorWidth
   let panelWidth = 2 * vectorWidth
   let groupCount = (columnCount + panelWidth - 1) / panelWidth
-  let pieceLength = elementsPerTask(segments.length)
+  let pieceLength = elementsPerTask(
+    segments, groupCount: groupCount, context.parallelism)
   let piecesPerSegment = (segments.length + pieceLength - 1) / pieceLength
   nonisolated(unsafe) let input = input
   nonisolated(unsafe) let gradient = gradient
