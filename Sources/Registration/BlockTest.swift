@@ -1,3 +1,4 @@
+import Foundation
 import Rasters
 
 /// Looks for each small block of fixed tissue near its place in the warped moving section.
@@ -8,6 +9,8 @@ struct BlockTest {
   let rows: RowLoop
   static let blockMicrons = 128.0
   static let searchMicrons = 60.0
+  /// A match that near agrees.
+  static let nearMicrons = 20.0
   static let latticeMicrons = 128.0
   /// A chance match of unrelated tissue seldom correlates as well.
   static let leastCorrelation: Float = 0.35
@@ -22,6 +25,25 @@ struct BlockTest {
     /// The share of blocks around which hardly any block has a clear match although most have elsewhere.
     let unsupportedShare: Double
     var median: Double? { map.median }
+    /// The probability that as many of the clear matches lie within ``nearMicrons`` of their place if all
+    /// places of the search were equally likely: what unrelated tissue would do.
+    var chance: Double {
+      let near = map.microns.count { $0 >= 0 && Double($0) <= BlockTest.nearMicrons }
+      let side = 2 * BlockTest.searchMicrons
+      let share = Double.pi * BlockTest.nearMicrons * BlockTest.nearMicrons / (side * side)
+      // The upper tail of the binomial distribution, from its largest terms down.
+      var term = 1.0
+      for step in 0..<near {
+        term *= share * Double(clearCount - step) / Double(near - step)
+      }
+      term *= pow(1 - share, Double(clearCount - near))
+      var sum = 0.0
+      for count in near...max(near, clearCount) where term > 0 {
+        sum += term
+        term *= Double(clearCount - count) / Double(count + 1) * share / (1 - share)
+      }
+      return min(1, sum)
+    }
     var clearShare: Double { blockCount > 0 ? Double(clearCount) / Double(blockCount) : 0 }
   }
 

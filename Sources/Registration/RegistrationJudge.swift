@@ -18,6 +18,8 @@ enum RegistrationGates {
   static let mostResidual = 25.0
   /// Of the tissue blocks, those that must have a clear match.
   static let leastClearShare = 0.08
+  /// The probability that unrelated tissue agrees as well.
+  static let mostChance = 1e-6
   /// Of the tissue, what may lie where the neighbourhood has no match although the rest has.
   static let mostUnsupported = 0.08
 }
@@ -70,7 +72,9 @@ struct RegistrationJudge {
     if chosen.blocks.unsupportedShare > RegistrationGates.mostUnsupported {
       reasons.append(.residualTooLarge)
     }
-    if chosen.blocks.clearShare < RegistrationGates.leastClearShare {
+    if chosen.blocks.clearShare < RegistrationGates.leastClearShare
+      || chosen.blocks.chance > RegistrationGates.mostChance
+    {
       reasons.append(.noAgreement)
     } else if (chosen.blocks.median ?? .infinity) > RegistrationGates.mostResidual,
       !reasons.contains(.residualTooLarge)
@@ -123,17 +127,9 @@ struct RegistrationJudge {
   /// The mean squared local correlation over fixed tissue that the moving section covers.
   private func similarity(_ warped: WarpedPlanes) -> Double {
     let level = run.fixed.levels[0]
-    let weights = FloatBuffer(
-      zip(level.tissue.values, warped.inside.values).map { $0 * $1 })
-    let total = weights.values.reduce(0) { $0 + Double($1) }
-    guard total > 0 else { return 0 }
-    let metric = LocalCorrelationMetric(
-      reference: FloatBuffer(level.density.values), width: level.width, height: level.height,
-      radius: 4, rows: rows)
-    let sum = metric.evaluate(
-      warped: FloatBuffer(warped.density.values), weights: weights,
-      derivative: FloatBuffer(count: level.width * level.height), rows: rows)
-    return 1 - sum / total
+    return warped.similarity(
+      fixed: level, weights: zip(level.tissue.values, warped.inside.values).map { $0 * $1 },
+      rows: rows)
   }
 
   /// Over fixed tissue, on eight by eight points a cell.

@@ -1,3 +1,4 @@
+import Foundation
 import Rasters
 
 /// Registers one section to another: turn and shift, straight map, then bending.
@@ -103,6 +104,8 @@ struct RegistrationRun {
     var grid: DisplacementGrid?
     for index in stride(from: coarsest, through: 0, by: -1) {
       let level = fixed.levels[index]
+      // Where serial sections differ in every nucleus, the finest level would follow noise.
+      if index == 0, let grid, contrast(affine, grid) < Self.leastContrast { break }
       // Coarse levels get knots twice as dense for their pixels: a large warp has to be caught there.
       let knotPixels = index < 2 ? options.knotPixels : options.knotPixels / 2
       let spacing = Double(knotPixels) * level.pixelSize
@@ -126,6 +129,34 @@ struct RegistrationRun {
       return DisplacementGrid(spacing: 256, covering: fixedImage.frame.extent)
     }
     return grid
+  }
+
+  /// The finest level is used where the similarity is that many times chance.
+  private static let leastContrast = 2.0
+  /// Far enough that nothing of what was found is left, near enough to be tissue of the same kind.
+  private static let chanceMicrons = 300.0
+
+  /// The similarity at the finest level over the mean of the same map shifted in eight directions.
+  private func contrast(_ affine: AffineMap, _ grid: DisplacementGrid) -> Double {
+    var chance = 0.0
+    for direction in 0..<8 {
+      let angle = Double(direction) * .pi / 4
+      var shifted = affine
+      shifted.c += Self.chanceMicrons * cos(angle)
+      shifted.f += Self.chanceMicrons * sin(angle)
+      chance += similarity(shifted, grid) / 8
+    }
+    return similarity(affine, grid) / max(chance, 1e-6)
+  }
+
+  /// The mean squared local correlation at the finest level over tissue that both sections have.
+  private func similarity(_ affine: AffineMap, _ grid: DisplacementGrid) -> Double {
+    let warped = WarpedPlanes(
+      fixed: fixed.levels[0], moving: moving.levels[0], affine: affine, displacement: grid,
+      rows: rows)
+    return warped.similarity(
+      fixed: fixed.levels[0],
+      weights: zip(fixed.levels[0].tissue.values, warped.tissue.values).map { $0 * $1 }, rows: rows)
   }
 
   private func nothing(_ reason: RegistrationReason) -> RegistrationResult {

@@ -62,3 +62,24 @@ struct WarpedPlanes: Sendable {
     return sum > 0 ? both / sum : 0
   }
 }
+
+extension WarpedPlanes {
+  /// The mean squared local correlation of the densities, over a window of nine pixels.
+  ///
+  /// - Parameters:
+  ///   - fixed: The level whose grid this is.
+  ///   - weights: One a pixel.
+  ///   - rows: The threads.
+  /// - Returns: 0…1; 0 where nothing counts.
+  func similarity(fixed: SectionLevel, weights: [Float], rows: RowLoop) -> Double {
+    let total = weights.reduce(0) { $0 + Double($1) }
+    guard total > 0 else { return 0 }
+    let metric = LocalCorrelationMetric(
+      reference: FloatBuffer(fixed.density.values), width: fixed.width, height: fixed.height,
+      radius: 4, rows: rows)
+    let sum = metric.evaluate(
+      warped: FloatBuffer(density.values), weights: FloatBuffer(weights),
+      derivative: FloatBuffer(count: weights.count), rows: rows)
+    return 1 - sum / total
+  }
+}

@@ -15,14 +15,27 @@ enum RegistrationSuite: Suite {
     "phantoms", .integer(in: 1...10_000), "register so many phantoms of 4096² at 0.5 µm instead")
   static let seed = Option<UInt64>.value("seed", .seed, default: "1", "the first phantom's seed")
 
+  static let pairs = Option<String?>.optional(
+    "pairs", .directory("DIR"),
+    "register every two slides of a folder with landmarks (NAME.tif, NAME.csv)")
+  static let rotation = Option<Double>.value(
+    "rotate", .number("DEG", in: -360...360), default: "0",
+    "with --pairs, turn the moving section first, counter-clockwise on the screen")
+  static let mirror = Option.flag("mirror", "with --pairs, mirror the moving section first")
+
   static let description = CommandDescription(
     "registration", "register a pair of slides, or phantoms with known truth",
     discussion: """
       Phantoms are turned by anything, mirrored in a quarter, warped by up to 300 µm, and every second \
       one lacks a fifth of its tissue; every fifth is unstained. A phantom is wrong where the median \
       error over 20 µm is larger than 20 µm.
+
+      --pairs prints the median rTRE and the robustness of every directed pair and their means.
       """,
-    options: [fixed.entry, moving.entry, phantoms.entry, seed.entry])
+    options: [
+      fixed.entry, moving.entry, phantoms.entry, seed.entry, pairs.entry, rotation.entry,
+      mirror.entry,
+    ])
 
   private struct PairMeasurement: Encodable {
     let seconds: Double
@@ -40,12 +53,14 @@ enum RegistrationSuite: Suite {
   static func run(_ context: BenchmarkContext) throws {
     if let count = context[phantoms] {
       try measurePhantoms(count, context)
+    } else if let folder = context[pairs] {
+      try LandmarkPairs(folder: folder, context).measure()
     } else if let reference = context[fixed], let other = context[moving] {
       try measurePair(reference, other, context)
     } else {
       throw UsageError.conflict(
         subject: "registration", problem: "nothing to register",
-        advice: "pass --fixed and --moving, or --phantoms")
+        advice: "pass --fixed and --moving, --pairs or --phantoms")
     }
   }
 
