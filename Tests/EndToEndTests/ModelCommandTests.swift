@@ -122,7 +122,7 @@ struct ModelCommandTests {
   func bridge() throws {
     func run(_ checkpoint: String) throws -> CommandLineTool.Outcome {
       try tool.run([
-        "model", "import", Self.checkpoint(checkpoint), "--architecture", "i2sb", "--pixel-size",
+        "model", "import", Self.checkpoint(checkpoint), "--architecture", "adm", "--pixel-size",
         "0.5", "--from", "ihc", "--to", "he", "-o", scratch.path("bridge.safetensors"),
       ])
     }

@@ -8,7 +8,7 @@ enum ModelImportCommand: Command {
   /// The networks that can be taken over.
   enum Architecture: String, CaseIterable, Sendable {
     case pix2pix = "pix2pix-unet256"
-    case bridge = "i2sb"
+    case bridge = "adm"
   }
 
   /// The statistics that a checkpoint can be made for.
@@ -52,7 +52,7 @@ enum ModelImportCommand: Command {
     examples: [
       "model import latest_net_G.pth --architecture pix2pix-unet256 --pixel-size 0.5 --from ihc "
         + "--to he -o ki67.safetensors",
-      "model import latest.pt --architecture i2sb --pixel-size 0.5 --from ihc --to he "
+      "model import latest.pt --architecture adm --pixel-size 0.5 --from ihc --to he "
         + "-o bridge.safetensors",
     ])
 
