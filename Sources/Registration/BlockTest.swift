@@ -9,8 +9,8 @@ struct BlockTest {
   let rows: RowLoop
   static let blockMicrons = 128.0
   static let searchMicrons = 60.0
-  /// A match that near agrees.
-  static let nearMicrons = 20.0
+  /// How near matches may be to be held against chance.
+  static let nearMicrons = [5.0, 10, 20]
   static let latticeMicrons = 128.0
   /// A chance match of unrelated tissue seldom correlates as well.
   static let leastCorrelation: Float = 0.35
@@ -25,24 +25,31 @@ struct BlockTest {
     /// The share of blocks around which hardly any block has a clear match although most have elsewhere.
     let unsupportedShare: Double
     var median: Double? { map.median }
-    /// The probability that as many of the clear matches lie within ``nearMicrons`` of their place if all
-    /// places of the search were equally likely: what unrelated tissue would do.
+    /// The probability that as many of the clear matches lie as near to their place if all places of the
+    /// search were equally likely: what unrelated tissue would do.
+    ///
+    /// The smallest over ``nearMicrons``, times how many there are (Bonferroni): a few very near matches
+    /// say as much as many rather near ones.
     var chance: Double {
-      let near = map.microns.count { $0 >= 0 && Double($0) <= BlockTest.nearMicrons }
+      let least = BlockTest.nearMicrons.map { chance(within: $0) }.min() ?? 1
+      return min(1, least * Double(BlockTest.nearMicrons.count))
+    }
+
+    /// The upper tail of the binomial distribution.
+    private func chance(within microns: Double) -> Double {
+      let near = map.microns.count { $0 >= 0 && Double($0) <= microns }
       let side = 2 * BlockTest.searchMicrons
-      let share = Double.pi * BlockTest.nearMicrons * BlockTest.nearMicrons / (side * side)
-      // The upper tail of the binomial distribution, from its largest terms down.
-      var term = 1.0
+      let share = Double.pi * microns * microns / (side * side)
+      var term = pow(1 - share, Double(clearCount - near))
       for step in 0..<near {
         term *= share * Double(clearCount - step) / Double(near - step)
       }
-      term *= pow(1 - share, Double(clearCount - near))
       var sum = 0.0
-      for count in near...max(near, clearCount) where term > 0 {
+      for count in near...max(near, clearCount) {
         sum += term
         term *= Double(clearCount - count) / Double(count + 1) * share / (1 - share)
       }
-      return min(1, sum)
+      return sum
     }
     var clearShare: Double { blockCount > 0 ? Double(clearCount) / Double(blockCount) : 0 }
   }
