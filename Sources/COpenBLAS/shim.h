@@ -1,5 +1,6 @@
 #pragma once
 #include <cblas.h>
+#include <malloc.h>
 
 // Debian's OpenBLAS carries LAPACK but no LAPACKE header: the few Fortran routines in use are declared here.
 void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
@@ -13,6 +14,12 @@ void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const in
 // Exported by OpenBLAS's dynamic-architecture builds, declared in no header: they choose the kernels anew.
 void gotoblas_dynamic_quit(void);
 void gotoblas_dynamic_init(void);
+
+/// Keeps freed memory for the next allocation of any size instead of giving it back page by page.
+static inline void restain_keep_freed_memory(void) {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
 
 #if defined(__x86_64__)
 #include <immintrin.h>

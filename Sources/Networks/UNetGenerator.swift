@@ -102,6 +102,19 @@ public struct UNetGenerator: Sendable, Equatable {
     level == 0 ? input : base * min(1 << (level - 1), 8)
   }
 
+  /// A halving convolution, computed as suits its maps in pictures of 256 pixels: from the sixth level on
+  /// they are so small, and at the fifth nearly so, that reading transformed weights would take longer than
+  /// it saves.
+  private static func halving(_ level: Int, _ inputs: Int, _ outputs: Int) -> Convolution {
+    let algorithm: ConvolutionAlgorithm =
+      level > 5
+      ? .direct
+      : .suited(
+        to: .halving, inputChannels: inputs, outputChannels: outputs, isSmall: level == 5)
+    return Convolution(
+      shape: .halving, inputChannels: inputs, outputChannels: outputs, algorithm: algorithm)
+  }
+
   /// Lays out the parameters in the order of the reference's state: each level's way down, all that is
   /// inside it, its way up.
   private static func layout(
@@ -112,9 +125,9 @@ public struct UNetGenerator: Sendable, Equatable {
     var prefixes = ["model"]
     for level in 1...depth {
       let prefix = prefixes[level - 1]
-      let convolution = Convolution(
-        shape: .halving, inputChannels: channels(level - 1, base: base, input: inputs),
-        outputChannels: channels(level, base: base, input: inputs))
+      let convolution = halving(
+        level, channels(level - 1, base: base, input: inputs),
+        channels(level, base: base, input: inputs))
       let place = store.appendConvolution(
         prefix + (level == 1 ? ".model.0" : ".model.1"), convolution)
       let isNormalized = level > 1 && level < depth
@@ -130,10 +143,9 @@ public struct UNetGenerator: Sendable, Equatable {
     var levels: [Level] = []
     for level in stride(from: depth, through: 1, by: -1) {
       let inner = channels(level, base: base, input: inputs)
-      let convolution = Convolution(
-        shape: .halving,
-        inputChannels: level == 1 ? outputs : channels(level - 1, base: base, input: inputs),
-        outputChannels: level == depth ? inner : 2 * inner)
+      let convolution = halving(
+        level, level == 1 ? outputs : channels(level - 1, base: base, input: inputs),
+        level == depth ? inner : 2 * inner)
       // Places in a block's list of modules: the innermost lacks norm and submodule on the way down.
       let index = level == 1 ? 3 : level == depth ? 3 : 5
       let prefix = prefixes[level - 1] + ".model."

@@ -197,7 +197,8 @@ public struct Attention: Sendable, Equatable, Hashable {
           }
           kernels.addOuterProducts(
             pixelCount: count, rows: rows, rowOffset: 0, rowElementCount: tokenCount, panel: panel,
-            columnCount: columns, output: output + first, outputStride: 3 * channels)
+            panelStride: width, columnCount: columns, output: output + first,
+            outputStride: 3 * channels)
         }
       }
     }
@@ -211,7 +212,7 @@ public struct Attention: Sendable, Equatable, Hashable {
     let stride = 3 * channels
     return PackedMatrix(
       rowCount: tokenCount, columnCount: headChannels, context: context
-    ) { columns, panel, width in
+    ) { columns, panel, width, _ in
       input.withPointer { values in
         var source = values + sample * tokenCount * stride + (3 * head + part) * headChannels
         source += columns.lowerBound
@@ -232,7 +233,7 @@ public struct Attention: Sendable, Equatable, Hashable {
     let stride = 3 * channels
     return PackedMatrix(
       rowCount: headChannels, columnCount: tokenCount, context: context
-    ) { columns, panel, width in
+    ) { columns, panel, width, _ in
       input.withPointer { values in
         let source = values + sample * tokenCount * stride + (3 * head + part) * headChannels
         for (index, token) in columns.enumerated() {

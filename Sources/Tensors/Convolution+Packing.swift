@@ -9,16 +9,19 @@ extension Convolution {
   /// - Parameters:
   ///   - weights: `[kernelSize, kernelSize, inputChannels, outputChannels]`.
   ///   - context: Threads and kernels.
-  /// - Returns: One matrix `[kernelSize² · inputChannels, outputChannels]`.
+  /// - Returns: One matrix `[kernelSize² · inputChannels, outputChannels]`, or transformed ones.
   public func packed(
     _ weights: UnsafePointer<Float>, context: ComputeContext
   ) -> PackedMatrix {
+    if case .winograd(let transform) = algorithm {
+      return winogradPacked(weights, transform, context)
+    }
     nonisolated(unsafe) let source = weights
     let columnCount = outputChannels
     let rowCount = shape.kernelSize * shape.kernelSize * inputChannels
     return PackedMatrix(
       rowCount: rowCount, columnCount: columnCount, context: context
-    ) { columns, panel, stride in
+    ) { columns, panel, stride, _ in
       for row in 0..<rowCount {
         (panel + row * stride).update(
           from: source + row * columnCount + columns.lowerBound, count: columns.count)
@@ -34,20 +37,24 @@ extension Convolution {
   /// - Parameters:
   ///   - weights: `[kernelSize, kernelSize, inputChannels, outputChannels]`.
   ///   - context: Threads and kernels.
-  /// - Returns: One matrix for each of the stride² phases.
+  /// - Returns: One matrix for each of the stride² phases, or one of all taps.
   public func adjointPacked(
     _ weights: UnsafePointer<Float>, context: ComputeContext
   ) -> AdjointWeights {
     nonisolated(unsafe) let source = weights
+    if hasTapProducts { return AdjointWeights(phases: [tapsPacked(source, context)]) }
     let taps = shape.kernelSize / shape.stride
     let (inner, tapSize) = (outputChannels, inputChannels * outputChannels)
     let phases = (0..<shape.stride * shape.stride).map { phase in
+      if case .winograd(let transform) = algorithm {
+        return winogradAdjointPacked(source, phase: phase, transform, context)
+      }
       let firstRowTap = (phase / shape.stride + shape.padding) % shape.stride
       let firstColumnTap = (phase % shape.stride + shape.padding) % shape.stride
       let (size, step) = (shape.kernelSize, shape.stride)
       return PackedMatrix(
         rowCount: taps * taps * inner, columnCount: inputChannels, context: context
-      ) { columns, panel, stride in
+      ) { columns, panel, stride, _ in
         for tap in 0..<taps * taps {
           let row = firstRowTap + step * (taps - 1 - tap / taps)
           let column = firstColumnTap + step * (taps - 1 - tap % taps)

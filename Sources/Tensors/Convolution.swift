@@ -53,12 +53,28 @@ public struct Convolution: Sendable, Equatable, Hashable {
   public let inputChannels: Int
   /// Channels of the smaller map.
   public let outputChannels: Int
+  /// How it is computed.
+  ///
+  /// Results differ by rounding, so it belongs to the layer and never to a batch.
+  public let algorithm: ConvolutionAlgorithm
 
   /// Names a convolution from `inputChannels` to `outputChannels`.
-  public init(shape: ConvolutionShape, inputChannels: Int, outputChannels: Int) {
+  ///
+  /// - Parameters:
+  ///   - shape: The window.
+  ///   - inputChannels: Channels of the larger map.
+  ///   - outputChannels: Channels of the smaller map.
+  ///   - algorithm: How it is computed; nil for what suits the window and the channels.
+  public init(
+    shape: ConvolutionShape, inputChannels: Int, outputChannels: Int,
+    algorithm: ConvolutionAlgorithm? = nil
+  ) {
     self.shape = shape
     self.inputChannels = inputChannels
     self.outputChannels = outputChannels
+    self.algorithm =
+      algorithm
+      ?? .suited(to: shape, inputChannels: inputChannels, outputChannels: outputChannels)
   }
 
   /// How many weights there are.
@@ -87,6 +103,14 @@ public struct Convolution: Sendable, Equatable, Hashable {
     let outputShape = [map.batch, windows.height, windows.width, outputChannels]
     return Tensor(shape: outputShape) { output in
       input.withPointer { values in
+        if case .winograd(let transform) = algorithm {
+          let product = WinogradProduct(
+            tiles: WinogradTiles(
+              transform, of: .all(of: FeatureMapShape(outputShape)), kernels: context.kernels),
+            source: winogradSource(of: map), matrix: weights, bias: bias)
+          WinogradProduct.run([product], input: values, output: output, context: context)
+          return
+        }
         multiplyGathered(
           input: values, walk: windows, segments: segments(of: map), matrix: weights, initial: bias,
           output: output, outputWalk: .all(of: FeatureMapShape(outputShape)), context: context)
@@ -117,8 +141,15 @@ public struct Convolution: Sendable, Equatable, Hashable {
     let segments = RowSegments(
       count: taps, length: taps * outputChannels, stride: map.width * outputChannels)
     let outputShape = [map.batch, height, width, inputChannels]
+    var products: [WinogradProduct] = []
     return Tensor(shape: outputShape) { output in
       gradient.withPointer { values in
+        if hasTapProducts {
+          let sum = TapProducts(convolution: self, matrix: weights.phases[0], bias: bias)
+          return sum.run(
+            values, map: map, output: output, outputMap: FeatureMapShape(outputShape),
+            context: context)
+        }
         for phase in 0..<stride * stride {
           let (row, column) = (phase / stride, phase % stride)
           var source = PixelWalk.all(of: map)
@@ -132,10 +163,20 @@ public struct Convolution: Sendable, Equatable, Hashable {
           target.pixelStride *= stride
           (source.height, source.width) = (target.height, target.width)
           guard target.pixelCount > 0 else { continue }
+          if case .winograd(let transform) = algorithm {
+            products.append(
+              WinogradProduct(
+                tiles: WinogradTiles(transform, of: target, kernels: context.kernels),
+                source: adjointSource(
+                  of: map, firstRow: windowStart(row), firstColumn: windowStart(column)),
+                matrix: weights.phases[phase], bias: bias))
+            continue
+          }
           multiplyGathered(
             input: values, walk: source, segments: segments, matrix: weights.phases[phase],
             initial: bias, output: output, outputWalk: target, context: context)
         }
+        WinogradProduct.run(products, input: values, output: output, context: context)
       }
     }
   }
@@ -161,6 +202,12 @@ public struct Convolution: Sendable, Equatable, Hashable {
     )
     input.withPointer { values in
       gradient.withPointer { slopes in
+        if case .winograd(let transform) = algorithm {
+          let sum = WinogradGradient(
+            tiles: WinogradTiles(transform, of: gradientWalk, kernels: context.kernels),
+            source: winogradSource(of: map), convolution: self)
+          return sum.add(input: values, slopes: slopes, to: target, context: context)
+        }
         Tensors.addOuterProducts(
           input: values, walk: walk, segments: segments(of: map),
           gradient: slopes, gradientWalk: gradientWalk, columnCount: outputChannels,

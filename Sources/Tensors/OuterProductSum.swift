@@ -67,7 +67,7 @@ func addOuterProducts(
           }
           kernels.addOuterProducts(
             pixelCount: range.count, rows: rowStarts, rowOffset: segment * segments.stride + piece,
-            rowElementCount: elements, panel: panel, columnCount: columns,
+            rowElementCount: elements, panel: panel, panelStride: width, columnCount: columns,
             output: target, outputStride: columnCount)
         }
       }

@@ -40,6 +40,29 @@ public struct Parallelism: Sendable, Equatable {
     }
   }
 
+  /// Calls `body` once for every index below `count` with memory that is the worker's own.
+  ///
+  /// - Parameters:
+  ///   - count: How many items there are.
+  ///   - scratchCount: Floats of uninitialised memory a worker needs.
+  ///   - body: The work of one item.
+  func forEach(
+    count: Int, scratchCount: Int,
+    _ body: @Sendable (_ index: Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
+  ) {
+    let workers = max(1, min(threadCount, count))
+    let next = Atomic<Int>(0)
+    forEach(count: workers) { _ in
+      withScratch(scratchCount) { scratch in
+        while true {
+          let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          if index >= count { return }
+          body(index, scratch)
+        }
+      }
+    }
+  }
+
   /// Calls `body` with consecutive ranges that cover `0..<count`, each of at most `length` items.
   ///
   /// - Parameters:
@@ -54,6 +77,15 @@ public struct Parallelism: Sendable, Equatable {
       body(index * step..<min(count, (index + 1) * step))
     }
   }
+}
+
+/// The memory of the process.
+public enum ProcessAllocation {
+  /// Keeps freed memory for later allocations; call once at the start of a program.
+  ///
+  /// Networks allocate and free maps of the same sizes over and over. Given back to the system and taken
+  /// anew, every page of them would be cleared by the kernel again, a tenth of the time of a conversion.
+  public static func keepFreedMemory() { restain_keep_freed_memory() }
 }
 
 /// Runs `body` with denormal floats treated as 0 on this thread.

@@ -1,6 +1,7 @@
 import CommandLineKit
 import Foundation
 import Reporting
+import Tensors
 
 /// One kind of measurement: its table, and what it does.
 protocol Suite: Sendable {
@@ -30,6 +31,7 @@ enum BenchmarkProgram {
 
   /// Runs a command line and returns the exit status.
   static func run(_ arguments: [String]) -> ExitStatus {
+    ProcessAllocation.keepFreedMemory()
     let parser = ArgumentParser(
       commands: suites.map { $0.description }, globalOptions: BenchmarkOptions.entries)
     let help = HelpText(program: "restain-bench", parser: parser)

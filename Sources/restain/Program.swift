@@ -1,6 +1,7 @@
 import CommandLineKit
 import Foundation
 import Reporting
+import Tensors
 
 /// The frame around the commands: reads the command line, runs one, says how it ended.
 enum Program {
@@ -11,6 +12,7 @@ enum Program {
   ///   - environment: The variables of the process: `NO_COLOR`, `RESTAIN_PROGRESS_SECONDS`.
   /// - Returns: The exit status.
   static func run(_ arguments: [String], environment: [String: String]) -> ExitStatus {
+    ProcessAllocation.keepFreedMemory()
     let output = TextSink.descriptor(1)
     let diagnostics = TextSink.descriptor(2)
     do {

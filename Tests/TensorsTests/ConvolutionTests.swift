@@ -8,9 +8,12 @@ struct ConvolutionCase: Sendable, CustomTestStringConvertible {
   let outputs: Int
   let height: Int
   let width: Int
+  /// Nil for the layer's own.
+  var algorithm: ConvolutionAlgorithm?
 
   var testDescription: String {
     "\(shape.kernelSize)/\(shape.stride)/\(shape.padding) \(inputs)→\(outputs) \(height)×\(width)"
+      + (algorithm.map { " \($0)" } ?? "")
   }
 
   static let all = [
@@ -27,6 +30,22 @@ struct ConvolutionCase: Sendable, CustomTestStringConvertible {
     ConvolutionCase(
       shape: ConvolutionShape(kernelSize: 1, stride: 1, padding: 0), inputs: 4, outputs: 34,
       height: 3, width: 5),
+    // Winograd's algorithm, also where tiles reach beyond the map and where they all do.
+    ConvolutionCase(shape: .halving, inputs: 16, outputs: 48, height: 16, width: 18),
+    ConvolutionCase(shape: .halving, inputs: 32, outputs: 16, height: 6, width: 2),
+    ConvolutionCase(shape: .halving, inputs: 48, outputs: 16, height: 28, width: 30),
+    ConvolutionCase(
+      shape: .halving, inputs: 16, outputs: 32, height: 10, width: 12,
+      algorithm: .winograd(.narrowHalving)),
+    ConvolutionCase(
+      shape: .halving, inputs: 32, outputs: 32, height: 2, width: 2,
+      algorithm: .winograd(.narrowHalving)),
+    ConvolutionCase(shape: .centred, inputs: 16, outputs: 48, height: 9, width: 14),
+    ConvolutionCase(shape: .centred, inputs: 64, outputs: 32, height: 3, width: 4),
+    ConvolutionCase(shape: .overlapping, inputs: 32, outputs: 16, height: 11, width: 8),
+    ConvolutionCase(shape: .overlapping, inputs: 16, outputs: 32, height: 4, width: 5),
+    ConvolutionCase(
+      shape: .halving, inputs: 16, outputs: 16, height: 6, width: 8, algorithm: .direct),
   ]
 }
 
@@ -40,7 +59,8 @@ struct ConvolutionTests {
     arguments: ConvolutionCase.all, supportedKernels)
   func definition(layer: ConvolutionCase, kernels: KernelFamily) {
     let convolution = Convolution(
-      shape: layer.shape, inputChannels: layer.inputs, outputChannels: layer.outputs)
+      shape: layer.shape, inputChannels: layer.inputs, outputChannels: layer.outputs,
+      algorithm: layer.algorithm)
     let oracle = NaiveConvolution(convolution: convolution)
     let context = ComputeContext(parallelism: Parallelism(threadCount: 2), kernels: kernels)
     let input = normals([2, layer.height, layer.width, layer.inputs], seed: 1)
