@@ -21,6 +21,36 @@ public func transformBothAxes(
   scratch: UnsafeMutablePointer<Float>, target: UnsafeMutablePointer<Float>, targetStride: Int,
   accumulates: Bool
 ) {
+  // The sizes in use, so that the compiler unrolls their loops.
+  switch (inputSize, outputSize) {
+  case (2, 5):
+    transform(matrix, 2, 5, source, sourceStride, count, scratch, target, targetStride, accumulates)
+  case (2, 3):
+    transform(matrix, 2, 3, source, sourceStride, count, scratch, target, targetStride, accumulates)
+  case (3, 6):
+    transform(matrix, 3, 6, source, sourceStride, count, scratch, target, targetStride, accumulates)
+  case (4, 6):
+    transform(matrix, 4, 6, source, sourceStride, count, scratch, target, targetStride, accumulates)
+  case (5, 2):
+    transform(matrix, 5, 2, source, sourceStride, count, scratch, target, targetStride, accumulates)
+  case (3, 2):
+    transform(matrix, 3, 2, source, sourceStride, count, scratch, target, targetStride, accumulates)
+  case (6, 3):
+    transform(matrix, 6, 3, source, sourceStride, count, scratch, target, targetStride, accumulates)
+  default:
+    transform(
+      matrix, inputSize, outputSize, source, sourceStride, count, scratch, target, targetStride,
+      accumulates)
+  }
+}
+
+@inline(__always)
+private func transform(
+  _ matrix: UnsafePointer<Float>, _ inputSize: Int, _ outputSize: Int,
+  _ source: UnsafePointer<Float>, _ sourceStride: Int, _ count: Int,
+  _ scratch: UnsafeMutablePointer<Float>, _ target: UnsafeMutablePointer<Float>,
+  _ targetStride: Int, _ accumulates: Bool
+) {
   let width = Vector.scalarCount
   var first = 0
   while first < count {

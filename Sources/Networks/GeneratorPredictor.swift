@@ -16,7 +16,7 @@ public final class GeneratorPredictor: Sendable {
   ) {
     self.generator = generator
     self.normalization = normalization
-    weights = GeneratorWeights(generator, context: context)
+    weights = .prepared(generator, context: context)
   }
 
   /// Predicts tiles.
@@ -108,7 +108,7 @@ extension UNetGenerator {
   public mutating func reestimateStatistics(
     batches: some Sequence<Tensor>, context: ComputeContext
   ) {
-    let weights = GeneratorWeights(self, context: context)
+    let weights = GeneratorWeights.prepared(self, context: context)
     var averages = store.running
     var count = 0
     for batch in batches {

@@ -102,7 +102,8 @@ public struct Pix2pixTrainer: Sendable, Equatable {
     let fakeLoss = loss(fake, isReal: false)
     let realLoss = loss(target, isReal: true)
     if let gradient {
-      update(&discriminator.store.values, &discriminatorMoments, gradient, context)
+      update.apply(
+        to: &discriminator.store.values, &discriminatorMoments, gradient, context)
     }
     return (fakeLoss, realLoss)
   }
@@ -128,16 +129,31 @@ public struct Pix2pixTrainer: Sendable, Equatable {
     var total = difference.gradient
     if let slope { total = total.adding(slope, context: context) }
     let gradient = generator.backward(total, cache: cache, context: context)
-    update(&generator.store.values, &generatorMoments, gradient, context)
+    update.apply(to: &generator.store.values, &generatorMoments, gradient, context)
     return (adversarial.value, difference.value)
   }
 
-  private func update(
-    _ parameters: inout [Float], _ moments: inout AdamMoments, _ gradient: ParameterGradient,
-    _ context: ComputeContext
-  ) {
-    AdamStep(beta1: options.beta1, beta2: options.beta2, epsilon: options.epsilon).apply(
-      parameters: &parameters, first: &moments.first, second: &moments.second,
-      gradient: gradient.values, rate: learningRate, step: completedSteps + 1, context: context)
+  /// A step of the optimiser.
+  private struct Update {
+    let adam: AdamStep
+    let rate: Double
+    let number: Int
+
+    func apply(
+      to parameters: inout [Float], _ moments: inout AdamMoments, _ gradient: ParameterGradient,
+      _ context: ComputeContext
+    ) {
+      adam.apply(
+        parameters: &parameters, first: &moments.first, second: &moments.second,
+        gradient: gradient.values, rate: rate, step: number, context: context)
+    }
+  }
+
+  /// Taken out of the trainer before its parameters are handed over: a method of the trainer would hold a
+  /// second reference to them, and writing would copy them all.
+  private var update: Update {
+    Update(
+      adam: AdamStep(beta1: options.beta1, beta2: options.beta2, epsilon: options.epsilon),
+      rate: learningRate, number: completedSteps + 1)
   }
 }

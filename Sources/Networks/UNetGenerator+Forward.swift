@@ -26,15 +26,32 @@ enum StatisticsSource: Sendable {
 }
 
 /// The weights of a generator as its forward pass wants them.
-struct GeneratorWeights: Sendable {
-  let down: [PackedMatrix]
-  let up: [AdjointWeights]
-  let outputBias: [Float]?
+enum GeneratorWeights: Sendable {
+  /// Laid out once, for many passes.
+  case prepared(down: [PackedMatrix], up: [AdjointWeights])
+  /// Laid out layer by layer during a pass and dropped again: transformed weights are several times as
+  /// large as the parameters.
+  case passing(UNetGenerator)
 
-  init(_ generator: UNetGenerator, context: ComputeContext) {
-    down = generator.levels.map { generator.store.packed($0.down, context) }
-    up = generator.levels.map { generator.store.adjointPacked($0.up, context) }
-    outputBias = generator.store.bias(generator.levels[0].up)
+  /// Lays all weights out.
+  static func prepared(_ generator: UNetGenerator, context: ComputeContext) -> GeneratorWeights {
+    .prepared(
+      down: generator.levels.map { generator.store.packed($0.down, context) },
+      up: generator.levels.map { generator.store.adjointPacked($0.up, context) })
+  }
+
+  func down(_ level: Int, context: ComputeContext) -> PackedMatrix {
+    switch self {
+    case .prepared(let down, _): down[level]
+    case .passing(let generator): generator.store.packed(generator.levels[level].down, context)
+    }
+  }
+
+  func up(_ level: Int, context: ComputeContext) -> AdjointWeights {
+    switch self {
+    case .prepared(_, let up): up[level]
+    case .passing(let generator): generator.store.adjointPacked(generator.levels[level].up, context)
+    }
   }
 }
 
@@ -59,7 +76,7 @@ extension UNetGenerator {
     context: ComputeContext
   ) -> (output: Tensor, cache: Cache) {
     let cache = pass(
-      input, weights: GeneratorWeights(self, context: context), statistics: .values(.batch),
+      input, weights: .passing(self), statistics: .values(.batch),
       dropout: dropout, keepsAll: true, context: context)
     return (cache.output, cache)
   }
@@ -91,7 +108,7 @@ extension UNetGenerator {
       let bordered = Rectification(slope: index == 0 ? 1 : 0.2)
         .forward([source], border: ConvolutionShape.halving.padding, context: context)
       let output = level.down.convolution.forward(
-        bordered, weights: weights.down[index], context: context)
+        bordered, weights: weights.down(index, context: context), context: context)
       let (normalized, batch) = normalize(
         output, level.downNormalization, statistics, tile: input.map, context)
       inputs.append(normalized)
@@ -109,8 +126,9 @@ extension UNetGenerator {
         .forward(sources, border: ConvolutionShape.halving.adjointPadding, context: context)
       let size = inputs[index].map.map
       let output = level.up.convolution.adjoint(
-        bordered, weights: weights.up[index], height: 2 * size.height, width: 2 * size.width,
-        bias: index == 0 ? weights.outputBias : nil, context: context)
+        bordered, weights: weights.up(index, context: context), height: 2 * size.height,
+        width: 2 * size.width,
+        bias: index == 0 ? store.bias(level.up) : nil, context: context)
       var (result, batch) = normalize(
         output, level.upNormalization, statistics, tile: input.map, context)
       if let dropout, level.hasDropout {

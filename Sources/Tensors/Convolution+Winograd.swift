@@ -1,5 +1,5 @@
 /// Rows of a matrix that are transformed together.
-private let rowsPerBlock = 16
+private let rowsPerBlock = 64
 
 extension Convolution {
   /// A bordered map as the forward pass sees it.
