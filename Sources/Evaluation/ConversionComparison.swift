@@ -11,6 +11,7 @@ public struct ConversionComparison: Sendable {
   private let generated: any PixelSource
   private let mask: (any PixelSource)?
   private let pixelSize: PixelSize
+  private let network = RandomConvolutionFeatures()
 
   /// The side of the tiles that are read, in pixels; a whole number of blocks.
   private static let tile = 8 * BlockGrid.side
@@ -67,27 +68,36 @@ public struct ConversionComparison: Sendable {
     parallelism: Parallelism = .serial, progress: (_ tileCount: Int) throws -> Void = { _ in }
   ) throws -> ConversionQuality {
     var grid = BlockGrid(width: real.width, height: real.height)
+    var features = FeatureComparison()
     for row in 0..<rowCount {
-      let results = Mutex(
-        [Result<[Int: BlockSums], any Error>?](repeating: nil, count: columnCount))
+      let results = Mutex([Result<TileSums, any Error>?](repeating: nil, count: columnCount))
       let blockColumns = grid.columnCount
       parallelism.forEach(count: columnCount) { column in
         let result = Result { try tileSums(column: column, row: row, blockColumns: blockColumns) }
         results.withLock { $0[column] = result }
       }
       for result in results.withLock({ $0 }) {
-        for (block, sums) in try result?.get() ?? [:] { grid.blocks[block] = sums }
+        guard let tile = try result?.get() else { continue }
+        for (block, sums) in tile.blocks { grid.blocks[block] = sums }
+        for pair in tile.features { features.add(pair) }
       }
       try progress(columnCount)
     }
     guard grid.total.squaredError.count > 0 else { throw EvaluationError.nothingToCompare }
-    return ConversionQuality(grid, pixelSizeMicrons: pixelSize.mean)
+    var quality = ConversionQuality(grid, pixelSizeMicrons: pixelSize.mean)
+    quality.randomConvolutionFrechet = features.figure
+    return quality
   }
 
-  /// The sums of one tile's blocks, by their index in the grid.
+  /// What one tile adds: the sums of its blocks, by their index in the grid, and the features of the blocks.
+  private struct TileSums {
+    var blocks: [Int: BlockSums] = [:]
+    var features: [FeatureComparison.Pair] = []
+  }
+
   private func tileSums(
     column: Int, row: Int, blockColumns: Int
-  ) throws -> [Int: BlockSums] {
+  ) throws -> TileSums {
     let bounds = PixelRegion(x: 0, y: 0, width: real.width, height: real.height)
     let tile = PixelRegion(
       x: column * Self.tile, y: row * Self.tile, width: Self.tile, height: Self.tile
@@ -95,18 +105,28 @@ public struct ConversionComparison: Sendable {
     let region = tile.expanded(by: Self.apron).intersection(bounds)
     let truth = try real.read(region)
     let flags = try self.flags(tile, truth: truth, at: region)
-    guard flags.contains(true) else { return [:] }
+    guard flags.contains(true) else { return TileSums() }
     let picture = try generated.read(region)
     let map = ImageQuality.structuralSimilarityMap(truth, picture)
-    var result: [Int: BlockSums] = [:]
+    var result = TileSums()
     for y in stride(from: 0, to: tile.height, by: BlockGrid.side) {
       for x in stride(from: 0, to: tile.width, by: BlockGrid.side) {
         let block = PixelRegion(
           x: tile.x + x, y: tile.y + y, width: BlockGrid.side, height: BlockGrid.side
         ).intersection(tile)
         let index = block.y / BlockGrid.side * blockColumns + block.x / BlockGrid.side
-        result[index] = sums(
+        let sums = sums(
           block, flags: flags, tile: tile, truth: truth, picture: picture, region: region, map: map)
+        result.blocks[index] = sums
+        // Whole blocks alone: a part of one would be a picture of another size.
+        guard block.width == BlockGrid.side, block.height == BlockGrid.side,
+          sums.squaredError.count > 0
+        else { continue }
+        let local = block.translated(x: -region.x, y: -region.y)
+        result.features.append(
+          FeatureComparison.Pair(
+            block: index, real: network.features(of: truth.cropped(to: local)),
+            generated: network.features(of: picture.cropped(to: local))))
       }
     }
     return result

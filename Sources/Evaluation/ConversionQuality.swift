@@ -20,6 +20,8 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
   public var squareMicrons: Double
   /// Whether every compared pixel is the same in both.
   public var isIdentical: Bool
+  /// How differently the features of a fixed random network are distributed; not FID.
+  public var randomConvolutionFrechet: RandomConvolutionFrechet?
 
   private enum CodingKeys: String, CodingKey {
     case peakSignalToNoise = "psnr_db"
@@ -31,6 +33,22 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
     case squareCount = "squares"
     case squareMicrons = "square_um"
     case isIdentical = "identical"
+  }
+
+  /// Writes the figures, those of ``randomConvolutionFrechet`` among them under their own names.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encodeIfPresent(peakSignalToNoise, forKey: .peakSignalToNoise)
+    try container.encodeIfPresent(peakSignalToNoiseInterval, forKey: .peakSignalToNoiseInterval)
+    try container.encodeIfPresent(structuralSimilarity, forKey: .structuralSimilarity)
+    try container.encodeIfPresent(
+      structuralSimilarityInterval, forKey: .structuralSimilarityInterval)
+    try container.encode(pixelCount, forKey: .pixelCount)
+    try container.encode(windowCount, forKey: .windowCount)
+    try container.encode(squareCount, forKey: .squareCount)
+    try container.encode(squareMicrons, forKey: .squareMicrons)
+    try container.encode(isIdentical, forKey: .isIdentical)
+    try randomConvolutionFrechet?.encode(to: encoder)
   }
 }
 

@@ -34,18 +34,26 @@ public struct SafetensorsFile: Sendable, Equatable {
   ///
   /// - Precondition: No two tensors have the same name and none is called `__metadata__`.
   public func data() -> Data {
-    let header = header()
-    var result = Data(capacity: header.count + tensors.reduce(0) { $0 + $1.byteCount })
+    let header = Self.header(tensors.map(\.entry), metadata: metadata)
+    var result = Data(capacity: header.count + tensors.reduce(0) { $0 + $1.entry.byteCount })
     result.append(header)
     for tensor in tensors { tensor.append(to: &result) }
     return result
   }
 
+  /// What the header tells about a tensor.
+  fileprivate struct Entry {
+    let name: String
+    let typeName: String
+    let shape: [Int]
+    let byteCount: Int
+  }
+
   /// Everything before the elements.
-  private func header() -> Data {
+  private static func header(_ entries: [Entry], metadata: [String: String]) -> Data {
     precondition(
-      Set(tensors.map(\.name)).count == tensors.count
-        && !tensors.contains { $0.name == "__metadata__" }, "tensor names must be distinct")
+      Set(entries.map(\.name)).count == entries.count
+        && !entries.contains { $0.name == "__metadata__" }, "tensor names must be distinct")
     var header = "{"
     if !metadata.isEmpty {
       let pairs = metadata.sorted { $0.key < $1.key }.map {
@@ -54,12 +62,12 @@ public struct SafetensorsFile: Sendable, Equatable {
       header += "\"__metadata__\":{\(pairs.joined(separator: ","))}"
     }
     var offset = 0
-    for tensor in tensors {
+    for entry in entries {
       if header.count > 1 { header += "," }
-      let shape = tensor.shape.map(String.init).joined(separator: ",")
-      let end = offset + tensor.byteCount
+      let shape = entry.shape.map(String.init).joined(separator: ",")
+      let end = offset + entry.byteCount
       header +=
-        "\(quoted(tensor.name)):{\"dtype\":\"\(tensor.typeName)\",\"shape\":[\(shape)],"
+        "\(quoted(entry.name)):{\"dtype\":\"\(entry.typeName)\",\"shape\":[\(shape)],"
         + "\"data_offsets\":[\(offset),\(end)]}"
       offset = end
     }
@@ -78,19 +86,51 @@ public struct SafetensorsFile: Sendable, Equatable {
   /// - Complexity: Copies no tensor.
   public func write(to path: String) throws(NetworkError) {
     var file = try PublishedFile(path: path)
-    try file.append(header())
-    for tensor in tensors {
-      var failure: NetworkError?
-      tensor.withBytes { bytes in
-        do throws(NetworkError) {
-          try file.append(bytes)
-        } catch {
-          failure = error
-        }
-      }
-      if let failure { throw failure }
+    try file.append(Self.header(tensors.map(\.entry), metadata: metadata))
+    for tensor in tensors { try file.append(tensor) }
+    try file.publish()
+  }
+
+  /// Writes single-precision tensors that are made one after another, so that one is in memory at a time.
+  ///
+  /// - Parameters:
+  ///   - path: The file; it appears under this name only when it is complete on the disk.
+  ///   - metadata: Texts by key.
+  ///   - shapes: Names and shapes in the order of the file.
+  ///   - tensor: Makes the tensor of an index.
+  /// - Throws: ``NetworkError/fileAccess(path:reason:)``, or what `tensor` throws.
+  static func write(
+    to path: String, metadata: [String: String], shapes: [(name: String, shape: [Int])],
+    tensor: (Int) throws(NetworkError) -> NamedTensor
+  ) throws(NetworkError) {
+    var file = try PublishedFile(path: path)
+    let entries = shapes.map { name, shape in
+      Entry(name: name, typeName: "F32", shape: shape, byteCount: 4 * shape.reduce(1, *))
+    }
+    try file.append(header(entries, metadata: metadata))
+    for index in shapes.indices {
+      let made = try tensor(index)
+      precondition(
+        made.name == shapes[index].name && made.shape == shapes[index].shape,
+        "\(made.name) of shape \(made.shape) came for \(shapes[index].name)")
+      try file.append(made)
     }
     try file.publish()
+  }
+}
+
+extension PublishedFile {
+  /// Adds a tensor's elements at the end.
+  fileprivate mutating func append(_ tensor: NamedTensor) throws(NetworkError) {
+    var failure: NetworkError?
+    tensor.withBytes { bytes in
+      do throws(NetworkError) {
+        try append(bytes)
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
   }
 }
 
@@ -111,15 +151,15 @@ private func quoted(_ text: String) -> String {
 }
 
 extension NamedTensor {
-  /// The type's name in a safetensors header.
-  fileprivate var typeName: String {
-    switch contents {
-    case .float32: "F32"
-    case .int64: "I64"
-    }
+  fileprivate var entry: SafetensorsFile.Entry {
+    let typeName =
+      switch contents {
+      case .float32: "F32"
+      case .int64: "I64"
+      }
+    return SafetensorsFile.Entry(
+      name: name, typeName: typeName, shape: shape, byteCount: withBytes(\.count))
   }
-
-  fileprivate var byteCount: Int { withBytes(\.count) }
 
   /// Appends the elements.
   fileprivate func append(to data: inout Data) { withBytes { data.append(contentsOf: $0) } }

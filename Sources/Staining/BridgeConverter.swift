@@ -50,12 +50,65 @@ struct BridgeConverter: TileConverter {
   }
 
   private func levels(_ state: [Float], tile: SourceTile) throws -> [Float] {
+    try levels(state, origin: (tile.x, tile.y))
+  }
+}
+
+/// The walk of a whole slide as one field (`convert --joint`).
+extension BridgeConverter: FieldWalk {
+  var moveCount: Int { walker.sampler.moves.count }
+
+  func start(_ source: RGBImage) -> [Float] { Levels.values(source) }
+
+  func estimate(_ tile: SourceTile, state: [Float], move: Int) throws -> [Float] {
+    try walker.estimate(
+      state, source: Levels.values(tile.image), size: tile.image.width,
+      move: walker.sampler.moves[move])
+  }
+
+  func advance(
+    _ state: inout [Float], estimate: [Float], source: RGBImage, origin: (x: Int, y: Int),
+    move: Int
+  ) {
+    walker.advance(
+      &state, estimate: estimate, source: Levels.values(source),
+      place: PixelRegion(x: origin.x, y: origin.y, width: source.width, height: source.height),
+      move: walker.sampler.moves[move])
+  }
+
+  func levels(_ state: [Float], origin: (x: Int, y: Int)) throws -> [Float] {
     let levels = state.map { ($0 + 1) * 127.5 }
     // One number that is not finite makes the sum so.
     guard levels.reduce(0, +).isFinite else {
-      throw StainingError.notFinite(path: modelPath, x: tile.x, y: tile.y)
+      throw StainingError.notFinite(path: modelPath, x: origin.x, y: origin.y)
     }
     return levels
+  }
+}
+
+/// A walk that stops when it is told to.
+struct CancellableWalk: FieldWalk {
+  let walk: BridgeConverter
+  let isCancelled: @Sendable () -> Bool
+
+  var moveCount: Int { walk.moveCount }
+
+  func start(_ source: RGBImage) -> [Float] { walk.start(source) }
+
+  func estimate(_ tile: SourceTile, state: [Float], move: Int) throws -> [Float] {
+    if isCancelled() { throw CancellationError() }
+    return try walk.estimate(tile, state: state, move: move)
+  }
+
+  func advance(
+    _ state: inout [Float], estimate: [Float], source: RGBImage, origin: (x: Int, y: Int),
+    move: Int
+  ) {
+    walk.advance(&state, estimate: estimate, source: source, origin: origin, move: move)
+  }
+
+  func levels(_ state: [Float], origin: (x: Int, y: Int)) throws -> [Float] {
+    try walk.levels(state, origin: origin)
   }
 }
 
@@ -91,6 +144,24 @@ struct BridgeWalker: Sendable {
   func advance(
     _ state: inout [Float], source: [Float], size: Int, x: Int, y: Int, move: BridgeSampler.Move
   ) throws {
+    let estimate = try estimate(state, source: source, size: size, move: move)
+    advance(
+      &state, estimate: estimate, source: source,
+      place: PixelRegion(x: x, y: y, width: size, height: size), move: move)
+  }
+
+  /// The network's estimate of the target.
+  ///
+  /// - Parameters:
+  ///   - state: `[size, size, 3]`.
+  ///   - source: `[size, size, 3]` in [−1, 1].
+  ///   - size: Edge of the tile.
+  ///   - move: The move about to be made.
+  /// - Returns: `[size, size, 3]` in [−1, 1].
+  /// - Throws: What the network throws.
+  func estimate(
+    _ state: [Float], source: [Float], size: Int, move: BridgeSampler.Move
+  ) throws -> [Float] {
     let shape = [1, size, size, 3]
     let count = state.count
     var estimate = try predictor.predict(
@@ -104,7 +175,25 @@ struct BridgeWalker: Sendable {
       BridgeSampler.estimate(
         state: state, prediction: pointer, move: move, count: count, into: pointer)
     }
-    let numbers = move.noise > 0 ? normals(count, size: size, x: x, y: y, step: move.from) : nil
+    return estimate
+  }
+
+  /// Moves every pixel of a place, with the noise of that place.
+  func advance(
+    _ state: inout [Float], estimate: [Float], source: [Float], place: PixelRegion,
+    move: BridgeSampler.Move
+  ) {
+    let count = state.count
+    let numbers =
+      move.noise > 0
+      ? [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+        if let pointer = buffer.baseAddress {
+          noise.fill(
+            pointer, x: place.x, y: place.y, width: place.width, height: place.height,
+            step: move.from)
+        }
+        filled = count
+      } : nil
     state.withUnsafeMutableBufferPointer { state in
       guard let pointer = state.baseAddress else { return }
       func advance(_ numbers: UnsafePointer<Float>?) {
@@ -117,15 +206,6 @@ struct BridgeWalker: Sendable {
       } else {
         advance(nil)
       }
-    }
-  }
-
-  private func normals(_ count: Int, size: Int, x: Int, y: Int, step: Int) -> [Float] {
-    [Float](unsafeUninitializedCapacity: count) { buffer, filled in
-      if let pointer = buffer.baseAddress {
-        noise.fill(pointer, x: x, y: y, width: size, height: size, step: step)
-      }
-      filled = count
     }
   }
 }

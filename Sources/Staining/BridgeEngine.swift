@@ -22,7 +22,8 @@ public struct BridgeEngine: TrainingEngine {
     // One pair at a time: its layers fill memory and cache.
     constants.microBatchSize = 1
     trainer = BridgeTrainer(
-      network: DiffusionUNet(configuration: options.network, seed: options.seed),
+      network: options.start?.network
+        ?? DiffusionUNet(configuration: options.network, seed: options.seed),
       schedule: options.schedule, options: constants, seed: options.seed)
   }
 

@@ -1,9 +1,12 @@
 public import Networks
+import Reporting
 
 /// What decides the training of a bridge, besides its data.
 public struct BridgeTrainingOptions: TrainingSettings {
   /// The network's form; conditional where it is shown the source at every step.
   public var network: DiffusionConfiguration
+  /// Weights to start from; fresh ones unless given.
+  public var start: StartingWeights?
   /// The bridge.
   public var schedule = BridgeSchedule()
   /// Edge of the squares that are cut out of the tiles, in pixels.
@@ -49,7 +52,7 @@ public struct BridgeTrainingOptions: TrainingSettings {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case network, schedule, seed, evaluations
+    case network, start, schedule, seed, evaluations
     case cropSize = "crop"
     case totalSteps = "total_steps"
     case batchSize = "batch"
@@ -60,5 +63,67 @@ public struct BridgeTrainingOptions: TrainingSettings {
     case validationEvaluations = "validation_steps"
     case fromStain = "from"
     case toStain = "to"
+  }
+}
+
+/// Weights that a training starts from: another model's.
+public struct StartingWeights: Codable, Sendable {
+  /// The hash of that model's file: what tells one start from another.
+  public let contentHash: String
+  /// The network with them; nothing where read from a checkpoint, which has weights of its own.
+  let network: DiffusionUNet?
+
+  /// Takes a bridge's weights; a network that is to be shown the source and was not gets fresh weights for it.
+  ///
+  /// - Parameters:
+  ///   - model: The bridge.
+  ///   - path: Its file.
+  ///   - isConditional: Whether the training shows the source to the network.
+  ///   - seed: Decides the fresh weights.
+  /// - Throws: ``StainingError/unsupportedModel(path:architecture:problem:)`` for other models,
+  ///   ``StainingError/malformedModel(path:reason:)``, or what reading the file throws.
+  public init(model: StainModel, path: String, isConditional: Bool, seed: UInt64) throws {
+    guard let configuration = model.card.bridge?.network else {
+      throw StainingError.unsupportedModel(
+        path: path, architecture: model.card.architecture.rawValue, problem: "is no bridge")
+    }
+    do throws(NetworkError) {
+      network =
+        isConditional
+        ? try DiffusionUNet(
+          conditionalFrom: model.state, configuration: configuration, seed: seed)
+        : try DiffusionUNet(configuration: configuration, state: model.state)
+    } catch {
+      throw StainingError.malformedModel(
+        path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+    }
+    contentHash = try ContentHash.hexadecimal(ofFile: path)
+  }
+
+  /// The network's form.
+  public var configuration: DiffusionConfiguration? { network?.configuration }
+
+  private enum CodingKeys: String, CodingKey {
+    case contentHash = "sha256"
+  }
+
+  /// Reads the hash alone.
+  public init(from decoder: any Decoder) throws {
+    contentHash = try decoder.container(keyedBy: CodingKeys.self)
+      .decode(String.self, forKey: .contentHash)
+    network = nil
+  }
+
+  /// Writes the hash alone.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(contentHash, forKey: .contentHash)
+  }
+}
+
+extension StartingWeights: Equatable {
+  /// Whether both come from one file.
+  public static func == (left: StartingWeights, right: StartingWeights) -> Bool {
+    left.contentHash == right.contentHash
   }
 }

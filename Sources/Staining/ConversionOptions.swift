@@ -42,6 +42,8 @@ public struct BridgeWalk: Codable, Equatable, Sendable {
   public var sampler: BridgeSampler.Kind?
   /// Together with the slide it decides the noise.
   public var seed: UInt64 = 1
+  /// Whether the estimates of overlapping tiles are blended at every move, not only the last states.
+  public var isJoint = false
 
   /// Leaves everything to the card.
   public init() {}

@@ -148,13 +148,7 @@ public struct SlideConversion: Sendable {
     // A resumed run computes the row before once more.
     try prepare(
       row: max(plan.rows.lowerBound, (resumed?.nextRow ?? plan.rows.lowerBound) - 1))
-    try stitcher.run(
-      source: source, from: resumed?.nextRow, needsConversion: needsConversion,
-      convert: { tiles in
-        if surroundings.isCancelled() { throw CancellationError() }
-        return try converter.convert(tiles)
-      }
-    ) { band in
+    func take(_ band: StitchedBand) throws {
       meter.add(band.image, y: band.y, isRepeated: band.isRepeated)
       guard !band.isRepeated else {
         try prepare(row: band.row + 1)
@@ -173,9 +167,39 @@ public struct SlideConversion: Sendable {
       if isCancelled { throw CancellationError() }
       try prepare(row: band.row + 1)
     }
+    if let joint = jointStitcher(isCancelled: surroundings.isCancelled) {
+      try joint.run(
+        source: source, from: resumed?.nextRow, needsConversion: needsConversion, emit: take)
+    } else {
+      try stitcher.run(
+        source: source, from: resumed?.nextRow, needsConversion: needsConversion,
+        convert: { tiles in
+          if surroundings.isCancelled() { throw CancellationError() }
+          return try converter.convert(tiles)
+        }, emit: take)
+    }
     return ConversionSummary(
       convertedCount: converted, convertedNow: convertedNow, tileCount: plan.tileCount,
       seam: meter.score, pyramid: try writer.finish())
+  }
+
+  /// What walks the slide as one field, where that is asked for.
+  private func jointStitcher(
+    isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) -> JointStitcher? {
+    guard options.bridge.isJoint, let bridge = converter as? BridgeConverter else { return nil }
+    let parallelism = context.parallelism
+    return JointStitcher(
+      plan: plan, walk: CancellableWalk(walk: bridge, isCancelled: isCancelled),
+      concurrency: parallelism.threadCount,
+      forEach: { count, body in parallelism.forEach(count: count, body) })
+  }
+
+  /// Tiles whose work a run does for each of the plan's: more than one where a joint walk of a region needs tiles
+  /// around it.
+  public var tilesPerPlannedTile: Double {
+    guard let joint = jointStitcher(), let bridge = converter as? BridgeConverter else { return 1 }
+    return joint.estimatesPerTile / Double(bridge.moveCount)
   }
 
   /// Whether a tile has tissue; true for all where background is converted, too.
@@ -294,6 +318,7 @@ public struct SlideConversion: Sendable {
     // A tile under way: source, sums in and out, and the layers, some 30 floats a pixel at most.
     return strip + sums + pyramid + tiles * 200
       + converter.memory(threadCount: context.parallelism.threadCount)
+      + (jointStitcher()?.memory ?? 0)
   }
 
   private static func progress(_ writer: PyramidWriter) throws(StainingError) -> Progress? {
@@ -379,6 +404,7 @@ public struct SlideConversion: Sendable {
       provenance["steps"] = "\(options.bridge.evaluations ?? bridge.evaluations)"
       provenance["sampler"] = (options.bridge.sampler ?? bridge.sampler).rawValue
       provenance["seed"] = "\(options.bridge.seed)"
+      if options.bridge.isJoint { provenance["joint"] = "true" }
     }
     if let seed = options.dropoutSeed { provenance["dropout_seed"] = "\(seed)" }
     if options.region != nil {

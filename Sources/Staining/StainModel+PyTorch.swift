@@ -41,13 +41,15 @@ extension StainModel {
     }
   }
 
-  /// Takes a bridge: a training checkpoint of the public I²SB code, or a bare state dictionary of its network.
+  /// Takes a bridge over: a training checkpoint of the public I²SB code, or a bare state dictionary of its network.
   ///
   /// The network's form follows from the shapes; of a training checkpoint the running average is taken. The
-  /// file is only read, nothing in it is executed, and the optimiser is not even read.
+  /// file is only read, nothing in it is executed, and the optimiser is not even read. Parameters pass one by
+  /// one, so that memory does not grow with the checkpoint.
   ///
   /// - Parameters:
   ///   - path: A file of `torch.save`, archive or legacy.
+  ///   - target: The model to write.
   ///   - schedule: The noise that it was trained with; no file tells it.
   ///   - groupCount: Groups of its normalisations.
   ///   - headChannels: Channels of its attention heads.
@@ -55,28 +57,43 @@ extension StainModel {
   ///   - fromStain: The stain that it takes.
   ///   - toStain: The stain that it gives.
   ///   - restainVersion: For the card.
-  /// - Throws: ``StainingError/malformedCheckpoint(path:reason:)``.
-  public init(
-    bridgeCheckpoint path: String, schedule: BridgeSchedule, groupCount: Int = 32,
+  /// - Returns: The card.
+  /// - Throws: ``StainingError/malformedCheckpoint(path:reason:)`` or
+  ///   ``StainingError/unwritable(path:reason:)``.
+  public static func takeBridge(
+    checkpoint path: String, to target: String, schedule: BridgeSchedule, groupCount: Int = 32,
     headChannels: Int = 64, pixelSizeMicrons: Double, fromStain: String, toStain: String,
     restainVersion: String
-  ) throws(StainingError) {
+  ) throws -> ModelCard {
+    let checkpoint: DiffusionCheckpoint
     do {
-      let checkpoint = try DiffusionCheckpoint(
+      checkpoint = try DiffusionCheckpoint(
         PyTorchFile(contentsOf: path), groupCount: groupCount, headChannels: headChannels)
-      let network = checkpoint.configuration
-      self.init(
-        card: ModelCard(
-          architecture: .bridge, baseChannels: network.baseChannels,
-          bridge: ModelCard.Bridge(
-            network: network, schedule: schedule,
-            sampler: schedule.options.isDeterministic ? .otODE : .ddpm),
-          normalization: .reference, pixelSizeMicrons: pixelSizeMicrons, fromStain: fromStain,
-          toStain: toStain, restainVersion: restainVersion),
-        state: try checkpoint.state())
     } catch {
-      throw .malformedCheckpoint(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+      throw malformed(path, error)
     }
+    let network = checkpoint.configuration
+    let card = ModelCard(
+      architecture: .bridge, baseChannels: network.baseChannels,
+      bridge: ModelCard.Bridge(
+        network: network, schedule: schedule,
+        sampler: schedule.options.isDeterministic ? .otODE : .ddpm),
+      normalization: .reference, pixelSizeMicrons: pixelSizeMicrons, fromStain: fromStain,
+      toStain: toStain, restainVersion: restainVersion)
+    let metadata = try metadata(card)
+    do throws(NetworkError) {
+      try checkpoint.write(to: target, metadata: metadata)
+    } catch {
+      guard case .fileAccess(let place, let reason) = error, place.hasPrefix(target) else {
+        throw malformed(path, error)
+      }
+      throw StainingError.unwritable(path: target, reason: reason)
+    }
+    return card
+  }
+
+  private static func malformed(_ path: String, _ error: any Error) -> StainingError {
+    .malformedCheckpoint(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
   }
 
   /// Writes the weights as the public PyTorch code saves them, without the card, under the name only when

@@ -160,8 +160,13 @@ public struct StainModel: Equatable, Sendable {
   }
 
   private func file() throws -> SafetensorsFile {
+    SafetensorsFile(tensors: state.tensors, metadata: try Self.metadata(card))
+  }
+
+  /// What the file holds beside the weights.
+  static func metadata(_ card: ModelCard) throws -> [String: String] {
     let text = try JSONText.line(card).trimmingCharacters(in: .newlines)
-    return SafetensorsFile(tensors: state.tensors, metadata: [Self.cardKey: text, "format": "pt"])
+    return [cardKey: text, "format": "pt"]
   }
 }
 

@@ -80,30 +80,45 @@ public struct BandBlender: Sendable {
   /// - Returns: Rows from ``nextY`` on, as wide as the region, levels rounded half up and clamped; no
   ///   rows where the tile row ends above the region.
   public mutating func finish(row: Int) -> RGBImage {
+    finish(row: row) { sums, width, rowCount in
+      let pixels = [UInt8](unsafeUninitializedCapacity: sums.count) { pixels, count in
+        for index in 0..<sums.count {
+          // Levels are not negative after the clamp, so truncation of v + ½ rounds half up.
+          pixels[index] = UInt8(min(max(sums[index] + 0.5, 0), 255.5))
+        }
+        count = sums.count
+      }
+      return RGBImage(width: width, height: rowCount, pixels: pixels)
+    }
+  }
+
+  /// Hands out the same rows as sums, neither rounded nor clamped.
+  mutating func finishedSums(row: Int) -> [Float] {
+    finish(row: row) { sums, _, _ in Array(sums) }
+  }
+
+  /// Hands out the rows of pixels that no later tile touches, and forgets them.
+  private mutating func finish<Result>(
+    row: Int, _ body: (_ sums: UnsafeBufferPointer<Float>, _ width: Int, _ rowCount: Int) -> Result
+  ) -> Result {
     let isLast = row == plan.rows.upperBound - 1
     let end =
       isLast
       ? plan.region.maxY
       : min(plan.region.maxY, (row + 1) * plan.stride + plan.discarded)
     let width = plan.region.width
-    guard end > nextY else { return RGBImage(width: width, height: 0, pixels: []) }
-    let rowCount = end - nextY
+    let rowCount = max(0, end - nextY)
     let valueCount = rowCount * width * 3
-    let pixels = [UInt8](unsafeUninitializedCapacity: valueCount) { pixels, count in
-      sums.withUnsafeBufferPointer { sums in
-        for index in 0..<valueCount {
-          // Levels are not negative after the clamp, so truncation of v + ½ rounds half up.
-          pixels[index] = UInt8(min(max(sums[index] + 0.5, 0), 255.5))
-        }
-      }
-      count = valueCount
+    let result = sums.withUnsafeBufferPointer { sums in
+      body(UnsafeBufferPointer(rebasing: sums[0..<valueCount]), width, rowCount)
     }
+    guard rowCount > 0 else { return result }
     let total = sums.count
     sums.withUnsafeMutableBufferPointer { sums in
       for index in valueCount..<total { sums[index - valueCount] = sums[index] }
       for index in (total - valueCount)..<total { sums[index] = 0 }
     }
     nextY = end
-    return RGBImage(width: width, height: rowCount, pixels: pixels)
+    return result
   }
 }

@@ -49,6 +49,11 @@ struct SourceStrip {
     self.row = row
   }
 
+  /// Cuts rows out, in pixels of the raster; they lie under the tile row that was read last.
+  func cropped(to region: PixelRegion) -> RGBImage {
+    image.cropped(to: region.translated(x: -x, y: -(row ?? 0) * plan.stride))
+  }
+
   /// Cuts one tile out.
   func tile(column: Int, row: Int) -> SourceTile {
     let region = plan.tileRegion(column: column, row: row)

@@ -42,6 +42,22 @@ public struct TilePlan: Hashable, Sendable {
     width: Int, height: Int, tileSize: Int = standardTileSize, overlap: Int = standardOverlap,
     region: PixelRegion? = nil
   ) {
+    self.init(
+      width: width, height: height, tileSize: tileSize, overlap: overlap,
+      exactly: region.map(TilePlan.snapped)
+        ?? PixelRegion(x: 0, y: 0, width: width, height: height))
+  }
+
+  /// Plans one region of a raster as it is, without moving its edges to ``regionGrid``.
+  ///
+  /// - Parameters:
+  ///   - width: Columns of the raster, at least 1.
+  ///   - height: Rows of the raster, at least 1.
+  ///   - tileSize: Edge of a tile.
+  ///   - overlap: Shared pixels, 0…tileSize / 2.
+  ///   - region: The part to fill; it is clipped to the raster.
+  /// - Precondition: The sizes are in range, and the region meets the raster.
+  init(width: Int, height: Int, tileSize: Int, overlap: Int, exactly region: PixelRegion) {
     precondition(width > 0 && height > 0, "a raster of \(width) × \(height) has no tile")
     precondition(
       tileSize > 0 && overlap >= 0 && 2 * overlap <= tileSize,
@@ -50,8 +66,7 @@ public struct TilePlan: Hashable, Sendable {
     self.height = height
     self.tileSize = tileSize
     self.overlap = overlap
-    let whole = PixelRegion(x: 0, y: 0, width: width, height: height)
-    self.region = region.map { TilePlan.snapped($0).intersection(whole) } ?? whole
+    self.region = region.intersection(PixelRegion(x: 0, y: 0, width: width, height: height))
     precondition(!self.region.isEmpty, "the region lies outside the raster")
     columns = TilePlan.needed(
       by: self.region.x..<self.region.maxX, of: width, tileSize: tileSize, overlap: overlap)

@@ -56,6 +56,13 @@ struct ConversionResult: Encodable {
           + "\(quality.squareCount) squares of \(HumanText.fixed(quality.squareMicrons, decimals: 0)) µm"
       )
     }
+    for (name, quality) in [("generated", quality), ("input", input), ("colour map", baseline)] {
+      guard let figure = quality?.randomConvolutionFrechet else { continue }
+      lines.append(
+        "Fréchet     \(name) \(HumanText.fixed(figure.distance, decimals: 4)) on random convolutions, "
+          + "not FID (real halves \(HumanText.fixed(figure.floor, decimals: 4)), "
+          + "\(figure.blockCount) blocks)")
+    }
     if let score = seams?.score {
       lines.append("seams       \(HumanText.fixed(score, decimals: 3)) (1 = none)")
     }

@@ -42,6 +42,16 @@ struct EvaluateConversionTests {
     #expect((object["tissue_pixels"] as? Int ?? 0) >= 700 * 600 * 9 / 16)
     #expect((object["psnr_interval_db"] as? [Double])?.count == 2)
     #expect(object["seam_score"] is Double)
+    // 11 × 10 blocks, those at the right and lower edge are no whole ones.
+    #expect(object["random_convolution_frechet_blocks"] as? Int ?? 0 <= 10 * 9)
+    let distance = object["random_convolution_frechet"] as? Double ?? -1
+    #expect(distance > 0)
+    #expect(object["random_convolution_frechet_floor"] as? Double ?? -1 > 0)
+    #expect(object["fid"] == nil)
+    let same = try tool.run(
+      ["evaluate", "conversion", "--real", real, "--generated", real, "--json", "--threads", "1"])
+    let zero = try SlideFiles.object(same.output)["random_convolution_frechet"] as? Double ?? -1
+    #expect(zero >= 0 && zero < 1e-6 * distance)
   }
 
   @Test("the input and the best colour map of a data set are held against the same truth")

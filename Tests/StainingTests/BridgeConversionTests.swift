@@ -111,6 +111,69 @@ struct BridgeConversionTests {
     #expect(try data("resumed.tif") == data("whole.tif"))
   }
 
+  @Test(
+    "a joint walk: threads change nothing, two regions are the two parts of the whole",
+    arguments: [(BridgeSampler.Kind.ddpm, true), (.direct, false)])
+  func joint(kind: BridgeSampler.Kind, isConditional: Bool) throws {
+    let model = Self.model(isConditional: isConditional)
+    func change(_ options: inout ConversionOptions) {
+      options.bridge.sampler = kind
+      options.bridge.evaluations = 3
+      options.bridge.isJoint = true
+    }
+    let whole = try converted(conversion(model, change: change), "one.tif")
+    _ = try converted(conversion(model, threads: 2, change: change), "two.tif")
+    #expect(try data("one.tif") == data("two.tif"))
+    let apart = try converted(
+      conversion(model) {
+        $0.bridge.sampler = kind
+        $0.bridge.evaluations = 3
+      }, "apart.tif")
+    #expect(apart != whole)
+    for (index, x) in [0, 256].enumerated() {
+      let region = PixelRegion(x: x, y: 0, width: x == 0 ? 256 : 304, height: 440)
+      let part = try conversion(model, threads: 2) {
+        change(&$0)
+        $0.region = region
+      }
+      #expect(part.tilesPerPlannedTile >= 1)
+      #expect(try converted(part, "part\(index).tif") == whole.cropped(to: region))
+    }
+  }
+
+  @Test("a joint walk in one step differs from blended tiles by rounding only")
+  func jointStep() throws {
+    let joint = try converted(
+      conversion {
+        $0.bridge.evaluations = 1
+        $0.bridge.isJoint = true
+      }, "joint.tif")
+    let apart = try converted(conversion { $0.bridge.evaluations = 1 }, "apart.tif")
+    #expect(zip(joint.pixels, apart.pixels).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
+  }
+
+  @Test("a joint walk stopped in the middle is taken up and ends in the same bytes")
+  func jointResume() throws {
+    func change(_ options: inout ConversionOptions) { options.bridge.isJoint = true }
+    _ = try conversion(change: change).run(to: folder.path("whole.tif"), replaces: false)
+    let rows = Mutex(0)
+    #expect(throws: CancellationError.self) {
+      _ = try conversion(threads: 2, change: change).run(
+        to: folder.path("resumed.tif"), replaces: false,
+        surroundings: SlideConversion.Surroundings(
+          isCancelled: { rows.withLock { $0 >= 1 } },
+          progress: { _ in rows.withLock { $0 += 1 } }))
+    }
+    // Work of another kind is not taken up.
+    #expect(throws: (any Error).self) {
+      _ = try conversion().run(to: folder.path("resumed.tif"), replaces: false)
+    }
+    let summary = try conversion(change: change).run(
+      to: folder.path("resumed.tif"), replaces: false)
+    #expect(summary.convertedNow < summary.convertedCount)
+    #expect(try data("resumed.tif") == data("whole.tif"))
+  }
+
   @Test("the seed decides the noise of ddpm, and nothing where there is none")
   func seed() throws {
     let first = try converted(conversion(), "a.tif")

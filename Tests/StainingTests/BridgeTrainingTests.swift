@@ -83,6 +83,54 @@ struct BridgeTrainingTests {
   }
 
   @Test(
+    "a training starts from another bridge's weights, with fresh ones for the source, and is resumed"
+  )
+  func start() throws {
+    var plain = options
+    plain.network.isConditional = false
+    _ = try train("plain", options: plain)
+    let path = TrainingFiles(model: folder.path("plain")).model
+    let model = try StainModel(path: path)
+    let weights = try StartingWeights(model: model, path: path, isConditional: true, seed: 4)
+    var options = self.options
+    options.start = weights
+    #expect(weights.configuration == options.network)
+    // A step size of 0: the model kept is what it started from.
+    options.learningRate = 1e-30
+    _ = try train("started", options: options)
+    let started = try StainModel(path: TrainingFiles(model: folder.path("started")).model).state
+    for (found, known) in zip(started.tensors, model.state.tensors) {
+      guard found.name == "input_blocks.0.0.weight" else {
+        #expect(found == known)
+        continue
+      }
+      #expect(found.shape == [8, 6, 3, 3] && known.shape == [8, 3, 3, 3])
+      guard case .float32(let values) = found.contents, case .float32(let taken) = known.contents
+      else { continue }
+      let bound = Float(1 / 54.0.squareRoot())
+      for output in 0..<8 {
+        let row = values[output * 54..<(output + 1) * 54]
+        #expect(Array(row.prefix(27)) == Array(taken[output * 27..<(output + 1) * 27]))
+        let fresh = row.suffix(27)
+        #expect(fresh.allSatisfy { abs($0) <= bound } && Set(fresh).count > 20)
+      }
+    }
+    options.learningRate = 1e-3
+    _ = try train("whole", options: options)
+    _ = try train("stopped", until: 4, options: options)
+    _ = try train("stopped", threads: 2, options: options)
+    #expect(try bytes("stopped") == bytes("whole"))
+    // Another start is another training.
+    var other = options
+    other.start = nil
+    #expect(throws: StainingError.self) { _ = try train("stopped", options: other) }
+    #expect(throws: StainingError.self) {
+      _ = try StartingWeights(
+        model: identityModel(microns: 0.5), path: path, isConditional: true, seed: 4)
+    }
+  }
+
+  @Test(
     "a bridge without noise is walked without it, and a wild step size is reported with its tiles")
   func variants() throws {
     var still = options

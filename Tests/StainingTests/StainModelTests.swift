@@ -82,19 +82,23 @@ struct StainModelTests {
         baseChannels: 64, multipliers: [1], residualBlocks: 1, isConditional: true), seed: 1)
     let checkpoint = folder.path("bare.pth")
     try network.state.writePyTorchFile(to: checkpoint)
-    let model = try StainModel(
-      bridgeCheckpoint: checkpoint,
+    let path = folder.path("bridge.safetensors")
+    let card = try StainModel.takeBridge(
+      checkpoint: checkpoint, to: path,
       schedule: BridgeSchedule(BridgeSchedule.Options(betaMax: 1, isDeterministic: true)),
       pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he", restainVersion: "test")
-    let path = folder.path("bridge.safetensors")
-    try model.write(to: path)
     let read = try StainModel(path: path)
-    #expect(read == model)
+    #expect(read.card == card)
+    // Written piece by piece, it is the file that the whole model makes.
+    try read.write(to: folder.path("whole.safetensors"))
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: path))
+        == Data(contentsOf: URL(fileURLWithPath: folder.path("whole.safetensors"))))
     #expect(read.state == network.state)
     #expect(read.card.bridge?.network == network.configuration)
     #expect(read.card.bridge?.sampler == .otODE)
     #expect(try read.parameterCount(path: path) == network.parameterCount)
-    var broken = model
+    var broken = read
     broken.state.tensors.removeLast()
     #expect(throws: StainingError.self) { try broken.parameterCount(path: path) }
   }
@@ -103,12 +107,33 @@ struct StainModelTests {
   func bridgeAverage() throws {
     let fixture = SharedData.packageFolder
       .appendingPathComponent("Tests/NetworksTests/Fixtures/bridge-latest.pt").path
-    let model = try StainModel(
-      bridgeCheckpoint: fixture, schedule: BridgeSchedule(), groupCount: 1, headChannels: 2,
-      pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he", restainVersion: "test")
+    let path = folder.path("average.safetensors")
+    func take(_ checkpoint: String, to target: String) throws {
+      _ = try StainModel.takeBridge(
+        checkpoint: checkpoint, to: target, schedule: BridgeSchedule(), groupCount: 1,
+        headChannels: 2, pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he",
+        restainVersion: "test")
+    }
+    try take(fixture, to: path)
+    let model = try StainModel(path: path)
     let average = try DiffusionCheckpoint(
       PyTorchFile(contentsOf: fixture), groupCount: 1, headChannels: 2)
     #expect(average.isAverage)
     #expect(model.state == (try average.state()))
+    // The place is at fault, not the checkpoint; and a checkpoint that breaks off leaves nothing behind.
+    #expect {
+      try take(fixture, to: folder.path("missing/average.safetensors"))
+    } throws: { error in
+      if case StainingError.unwritable = error { true } else { false }
+    }
+    let whole = try Data(contentsOf: URL(fileURLWithPath: fixture))
+    let broken = folder.path("broken.pt")
+    try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: broken))
+    #expect {
+      try take(broken, to: folder.path("broken.safetensors"))
+    } throws: { error in
+      if case StainingError.malformedCheckpoint = error { true } else { false }
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.path("broken.safetensors")))
   }
 }

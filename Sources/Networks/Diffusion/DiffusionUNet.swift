@@ -50,6 +50,42 @@ public struct DiffusionUNet: Sendable, Equatable {
     values = try layout.list(from: state)
   }
 
+  /// Makes a network that starts from another one's parameters, and is shown a second picture.
+  ///
+  /// Where that one takes one picture, the first layer gets fresh weights for the second picture beside its own;
+  /// everything else is taken as it is. Reference: NVlabs/I2SB, i2sb/ckpt_util.py, which starts so from ADM.
+  ///
+  /// - Parameters:
+  ///   - state: The parameters of a network with or without a second picture.
+  ///   - configuration: Its form.
+  ///   - seed: Decides the fresh weights.
+  /// - Throws: As ``init(configuration:state:)``.
+  public init(
+    conditionalFrom state: StateDictionary, configuration: DiffusionConfiguration, seed: UInt64
+  ) throws(NetworkError) {
+    let known = try DiffusionUNet(configuration: configuration, state: state)
+    guard !configuration.isConditional else {
+      self = known
+      return
+    }
+    let fresh = DiffusionUNet(configuration: configuration.conditional(true), seed: seed)
+    let tensors = zip(fresh.state.tensors, known.state.tensors).map { fresh, known in
+      guard fresh.shape != known.shape, case .float32(var values) = fresh.contents,
+        case .float32(let taken) = known.contents
+      else { return known }
+      // [outputs, inputs, 3, 3]: the first inputs of every output.
+      let (row, takenRow) = (values.count / fresh.shape[0], taken.count / known.shape[0])
+      for output in 0..<fresh.shape[0] {
+        for index in 0..<takenRow {
+          values[output * row + index] = taken[output * takenRow + index]
+        }
+      }
+      return NamedTensor(fresh.name, fresh.shape, values)
+    }
+    try self.init(
+      configuration: configuration.conditional(true), state: StateDictionary(tensors))
+  }
+
   /// The form.
   public var configuration: DiffusionConfiguration { layout.configuration }
 

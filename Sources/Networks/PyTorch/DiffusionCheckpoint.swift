@@ -80,15 +80,36 @@ public struct DiffusionCheckpoint: Sendable {
   ///   are not finite.
   public func state() throws(NetworkError) -> StateDictionary {
     var result: [NamedTensor] = []
-    for ((key, tensor), (_, shape)) in zip(tensors, configuration.parameterShapes) {
-      // Only the first rows of the last layer may be more than the shape's.
-      let values = try tensor.floats().prefix(shape.reduce(1, *))
-      guard values.allSatisfy(\.isFinite) else {
-        throw .malformedCheckpoint(
-          name: name, problem: "\(key) holds numbers that are not finite")
-      }
-      result.append(NamedTensor(key, shape, Array(values)))
+    for (index, (_, shape)) in configuration.parameterShapes.enumerated() {
+      result.append(try parameter(index, shape: shape))
     }
     return StateDictionary(result)
+  }
+
+  /// Writes the parameters to a safetensors file, one after the other: memory holds the largest of them, however
+  /// large the checkpoint is.
+  ///
+  /// - Parameters:
+  ///   - path: The file; it appears under this name only when it is complete on the disk.
+  ///   - metadata: Texts by key.
+  /// - Throws: ``NetworkError/fileAccess(path:reason:)`` for the file, and what ``state()`` throws.
+  public func write(to path: String, metadata: [String: String]) throws(NetworkError) {
+    let shapes = configuration.parameterShapes
+    try SafetensorsFile.write(to: path, metadata: metadata, shapes: shapes) {
+      index throws(NetworkError) in
+      try parameter(index, shape: shapes[index].shape)
+    }
+  }
+
+  private func parameter(_ index: Int, shape: [Int]) throws(NetworkError) -> NamedTensor {
+    let (key, tensor) = tensors[index]
+    let count = shape.reduce(1, *)
+    var values = try tensor.floats()
+    // Only the first rows of the last layer may be more than the shape's.
+    if values.count > count { values.removeLast(values.count - count) }
+    guard values.allSatisfy(\.isFinite) else {
+      throw .malformedCheckpoint(name: name, problem: "\(key) holds numbers that are not finite")
+    }
+    return NamedTensor(key, shape, values)
   }
 }

@@ -28,6 +28,9 @@ enum ConvertCommand: Command {
     "evaluations of a bridge's network; the card's if not given, 1 is a quick preview")
   static let sampler = Option<BridgeSampler.Kind?>.optional(
     "sampler", .choice(), "how a bridge is walked; the card's way if not given")
+  static let joint = Option.flag(
+    "joint",
+    "blend a bridge's estimates where tiles overlap at every step, so that all tiles walk as one")
   static let trajectory = Option<String?>.optional(
     "trajectory", .directory("DIR"),
     "also write the states between the two stains as state-00.png and so on; needs a small --region"
@@ -55,12 +58,16 @@ enum ConvertCommand: Command {
       as the public test code does, which shows seams; interpolated passes from each tile's to its \
       neighbours' and takes a second pass over the slide.
 
-      A bridge (train i2sb) asks its network --steps times for each tile. Its noise belongs to the slide's       pixels, so tiles agree where they overlap; before it starts it says how long it will take.
+      A bridge (train i2sb) asks its network --steps times for each tile. Its noise belongs to the \
+      slide's pixels, so tiles agree where they overlap; before it starts it says how long it will take. \
+      With --joint the estimates of overlapping tiles are blended at every step, not the last states \
+      alone; a --region then works on as many tiles around it as there are steps.
       """,
     operands: [Operand("SLIDE", "any slide that OpenSlide opens")],
     options: [
       model.entry, output.entry, overlap.entry, allTiles.entry, normalization.entry,
-      steps.entry, sampler.entry, trajectory.entry, dropout.entry, seed.entry, region.entry,
+      steps.entry, sampler.entry, joint.entry, trajectory.entry, dropout.entry, seed.entry,
+      region.entry,
       layout.entry,
       compression.entry, quality.entry,
       SharedOptions.slidePixelSize.entry, SharedOptions.force.entry, SharedOptions.dryRun.entry,
@@ -182,6 +189,7 @@ enum ConvertCommand: Command {
     options.bridge.evaluations = context[steps]
     options.bridge.sampler = context[sampler]
     options.bridge.seed = context[seed]
+    options.bridge.isJoint = context.isGiven(joint)
     if let numbers = context[region] {
       guard numbers[2] > 0, numbers[3] > 0 else {
         throw UsageError.conflict(
@@ -209,8 +217,14 @@ enum ConvertCommand: Command {
       ]
       : [
         (context.isGiven(steps), "--steps"), (context.isGiven(sampler), "--sampler"),
+        (context.isGiven(joint), "--joint"),
         (context.isGiven(trajectory), "--trajectory"),
       ]
+    if context.isGiven(joint), context.isGiven(trajectory), isBridge {
+      throw .conflict(
+        subject: "--trajectory", problem: "it shows the states of single tiles",
+        advice: "leave --joint out")
+    }
     guard let option = useless.first(where: { $0.0 })?.1 else { return }
     throw .conflict(
       subject: option,
@@ -240,7 +254,8 @@ enum ConvertCommand: Command {
     _ = try conversion.convertSample()
     let begin = context.time.seconds
     let done = try conversion.convertSample()
-    return ((context.time.seconds - begin) / done * Double(tissue), tissue)
+    let tiles = Double(tissue) * conversion.tilesPerPlannedTile
+    return ((context.time.seconds - begin) / done * tiles, tissue)
   }
 
   private static let longSeconds = 86_400.0

@@ -41,7 +41,10 @@ enum EvaluateConversionCommand: Command {
     discussion: """
       Without --transform both slides show the same section and must have equal size and pixel size; \
       with it the generated slide is warped into the frame of the real one. PSNR and SSIM are taken \
-      over the tissue, with the middle 95 % over resampled squares of at most 1 mm.
+      over the tissue, with the middle 95 % over resampled squares of at most 1 mm. The Fréchet distance is that of the \
+      features of a fixed random convolution network on blocks of 64 pixels with tissue: for comparing \
+      models on the same slides, not FID and not comparable with it. Beside it stands that of two \
+      halves of the real blocks.
       """,
     options: [
       real.entry, generated.entry, transform.entry, mask.entry, input.entry, baseline.entry,

@@ -61,31 +61,34 @@ enum ModelImportCommand: Command {
     try Files.requireInput(path)
     try Files.requireFree(target, force: context.isForced)
     try Files.requireOther(path, target)
-    let model: StainModel
+    let card: ModelCard
+    let parameters: Int
     switch context[architecture] {
     case .pix2pix:
-      model = try StainModel(
+      let model = try StainModel(
         pix2pixCheckpoint: path, pixelSizeMicrons: context[pixelSize],
         fromStain: context[fromStain], toStain: context[toStain],
         normalization: context[normalization] == .reference ? .reference : .running,
         restainVersion: VersionCommand.version)
+      try model.write(to: target)
+      card = model.card
+      parameters = try model.parameterCount(path: target)
     case .bridge:
-      model = try StainModel(
-        bridgeCheckpoint: path,
+      card = try StainModel.takeBridge(
+        checkpoint: path, to: target,
         schedule: BridgeSchedule(
           BridgeSchedule.Options(
             betaMax: context[betaMax], isDeterministic: context[isDeterministic])),
         pixelSizeMicrons: context[pixelSize], fromStain: context[fromStain],
         toStain: context[toStain], restainVersion: VersionCommand.version)
+      parameters = card.bridge?.network.parameterCount ?? 0
     }
-    try model.write(to: target)
     context.addOutput(target)
-    let parameters = try model.parameterCount(path: target)
     let way =
-      model.card.bridge.map { "beta-max \($0.schedule.options.betaMax)" }
-      ?? "normalization \(model.card.normalization.rawValue)"
+      card.bridge.map { "beta-max \($0.schedule.options.betaMax)" }
+      ?? "normalization \(card.normalization.rawValue)"
     context.print(
-      "\(target)  \(model.card.architecture.rawValue), \(model.card.baseChannels) channels, "
+      "\(target)  \(card.architecture.rawValue), \(card.baseChannels) channels, "
         + "\(parameters) parameters, \(way)")
     return .success
   }

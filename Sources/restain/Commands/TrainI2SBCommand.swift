@@ -9,6 +9,10 @@ enum TrainI2SBCommand: Command {
   static let preset = Option<TrainingOptions.Preset>.value(
     "preset", .choice(), default: "small",
     "size of the network: 3.0, 16.3 or 552.8 million parameters; the last is for a GPU")
+  static let start = Option<String?>.optional(
+    "start", .path("MODEL"),
+    "bridge whose weights to start from, such as one that model import wrote; its network counts, not "
+      + "the preset's")
   static let condition = Option.flag("condition", "show the source to the network at every step")
   static let crop = Option<Int?>.optional(
     "crop", .integer("PX", in: 32...4096),
@@ -29,10 +33,13 @@ enum TrainI2SBCommand: Command {
       Writes MODEL.safetensors (the running average of the weights, the best by validation in 4 steps), \
       MODEL.train.csv, sample grids in MODEL.samples and MODEL.checkpoint.safetensors. An interrupted \
       training that is resumed ends in the same model, bit for bit. --steps alone sets the schedule; \
-      --time and --patience only stop early.
+      --time and --patience only stop early. --start goes on from another bridge's weights, as the \
+      reference does from an unconditional network (model import 256x256_diffusion_uncond.pt); with \
+      --condition a network that was not shown the source gets fresh weights for it.
       """,
     options: [
-      TrainingRun.data.entry, TrainingRun.output.entry, preset.entry, condition.entry, crop.entry,
+      TrainingRun.data.entry, TrainingRun.output.entry, preset.entry, start.entry, condition.entry,
+      crop.entry,
       TrainingRun.steps.entry, TrainingRun.time.entry, TrainingRun.patience.entry, batch.entry,
       learningRate.entry, betaMax.entry, deterministic.entry, TrainingRun.validationInterval.entry,
       TrainingRun.fromStain.entry, TrainingRun.toStain.entry, TrainingRun.seed.entry,
@@ -41,6 +48,7 @@ enum TrainI2SBCommand: Command {
     examples: [
       "train i2sb --data tiles -o ki67-bridge --preset small --steps 20000 --time 8h",
       "train i2sb --data tiles -o ki67-bridge --preset small --steps 20000 --resume",
+      "train i2sb --data tiles -o fine --start imported.safetensors --condition --steps 20000",
     ])
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
@@ -50,9 +58,18 @@ enum TrainI2SBCommand: Command {
   private static func options(_ context: CommandContext) throws -> BridgeTrainingOptions {
     var options = BridgeTrainingOptions(preset: context[preset])
     options.network.isConditional = context.isGiven(condition)
+    options.seed = context[TrainingRun.seed]
     options.schedule = BridgeSchedule(
       BridgeSchedule.Options(
         betaMax: context[betaMax], isDeterministic: context.isGiven(deterministic)))
+    if let path = context[start] {
+      try Files.requireInput(path)
+      let weights = try StartingWeights(
+        model: StainModel(path: path), path: path, isConditional: context.isGiven(condition),
+        seed: options.seed)
+      options.network = weights.configuration ?? options.network
+      options.start = weights
+    }
     if let size = context[crop] {
       guard size.isMultiple(of: options.network.sizeMultiple) else {
         throw UsageError.conflict(
@@ -67,7 +84,6 @@ enum TrainI2SBCommand: Command {
     options.validationInterval = context[TrainingRun.validationInterval]
     options.fromStain = context[TrainingRun.fromStain]
     options.toStain = context[TrainingRun.toStain]
-    options.seed = context[TrainingRun.seed]
     return options
   }
 }
