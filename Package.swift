@@ -105,7 +105,11 @@ let programs: [Target] = [
   .executableTarget(name: "restain-bench", dependencies: everything, swiftSettings: settings),
   .testTarget(
     name: "EndToEndTests",
-    dependencies: ["TestSupport", "Rasters", "Pictures", "Slides", "Pyramids", "restain"],
+    dependencies: [
+      "TestSupport", "Rasters", "Tensors", "Pictures", "Slides", "Pyramids", "Registration",
+      "Networks",
+      "restain",
+    ],
     swiftSettings: settings),
 ]
 

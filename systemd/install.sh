@@ -4,6 +4,7 @@
 #   DESTDIR  where the tree is put, for packages and tests; empty for this machine
 #   BUILD    where the built programs lie; .build/release by default
 #   PREFIX   where the program lies; /usr by default, since the unit and its sandbox name /usr/bin
+#   OPENBLAS_CORETYPE  OpenBLAS's kernels that the unit asks for; without DESTDIR those that suit this machine
 #
 # A configuration that is there already is kept. Nothing is started: `systemctl enable --now restain`.
 set -euo pipefail
@@ -35,6 +36,15 @@ put 644 "$made/fish" "$prefix/share/fish/vendor_completions.d/restain.fish"
 # The unit and its neighbours; their paths are those of the prefix.
 sed "s|/usr/bin/restain|$prefix/bin/restain|g; s|/usr/share/|$prefix/share/|g" systemd/restain.service >"$made/restain.service"
 put 644 "$made/restain.service" /usr/lib/systemd/system/restain.service
+# The service's processes then start with the right kernels; a CPU that does not run them is noticed.
+core=${OPENBLAS_CORETYPE:-}
+if [ -z "$root$core" ]; then
+  core=$("$program" version --json | sed -n 's/.*"openblas_core":"\([A-Za-z0-9]*\)".*/\1/p')
+fi
+if [ -n "$core" ]; then
+  printf '[Service]\nEnvironment=OPENBLAS_CORETYPE=%s\n' "$core" >"$made/openblas.conf"
+  put 644 "$made/openblas.conf" /usr/lib/systemd/system/restain.service.d/openblas.conf
+fi
 put 644 systemd/restain.sysusers /usr/lib/sysusers.d/restain.conf
 put 644 systemd/restain.tmpfiles /usr/lib/tmpfiles.d/restain.conf
 

@@ -12,8 +12,17 @@ void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const in
             const int *ldb, int *info);
 
 // Exported by OpenBLAS's dynamic-architecture builds, declared in no header: they choose the kernels anew.
-void gotoblas_dynamic_quit(void);
-void gotoblas_dynamic_init(void);
+// Weak: a build for one architecture has neither.
+__attribute__((weak)) void gotoblas_dynamic_quit(void);
+__attribute__((weak)) void gotoblas_dynamic_init(void);
+
+/// Makes OpenBLAS choose its kernels anew, by OPENBLAS_CORETYPE; returns 0 where this build cannot.
+static inline int restain_choose_blas_kernels(void) {
+  if (!gotoblas_dynamic_quit || !gotoblas_dynamic_init) return 0;
+  gotoblas_dynamic_quit();
+  gotoblas_dynamic_init();
+  return 1;
+}
 
 /// Keeps freed memory for the next allocation of any size instead of giving it back page by page.
 static inline void restain_keep_freed_memory(void) {
@@ -38,6 +47,12 @@ static inline void restain_restore_float_state(unsigned int state) { _mm_setcsr(
 static inline int restain_has_avx2(void) {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+/// Whether this CPU is AMD's.
+static inline int restain_is_amd(void) {
+  __builtin_cpu_init();
+  return __builtin_cpu_is("amd") != 0;
 }
 
 /// Whether this CPU, and the system under it, runs code compiled for skylake-avx512.

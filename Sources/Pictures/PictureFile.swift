@@ -26,6 +26,15 @@ public enum PictureFile {
     try JPEGPicture.encode(image, quality: quality, path: name)
   }
 
+  /// The picture in the bytes of a JPEG file; `name` stands for the path in an error.
+  ///
+  /// - Throws: As ``readJPEG(path:)``.
+  public static func image(
+    fromJPEG bytes: [UInt8], name: String = "picture"
+  ) throws(PictureError) -> RGBImage {
+    try JPEGPicture.decode(bytes, path: name)
+  }
+
   /// Writes an 8-bit RGB PNG file; lossless.
   ///
   /// - Throws: ``PictureError/unencodable(path:reason:)`` for an empty picture or a side above 2²⁰,

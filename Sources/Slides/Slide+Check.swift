@@ -1,6 +1,29 @@
 import Rasters
 
+/// A stored tile that decodes, but not to what was once encoded.
+public struct DamagedTile: Hashable, Sendable {
+  /// The index of the level.
+  public let level: Int
+  /// The index of the tile in its level, row by row.
+  public let tile: Int
+  /// What the decoder says.
+  public let reason: String
+}
+
 extension Slide {
+  /// The tiles read so far whose data are damaged though they decode, in the order of the file.
+  ///
+  /// Known where levels are read tile by tile without OpenSlide, which does not tell.
+  public var damagedTiles: [DamagedTile] { tiles?.damagedTiles ?? [] }
+
+  /// What is to be told about ``damagedTiles``, in one line; nothing where there are none.
+  public var damage: String? {
+    let found = damagedTiles
+    guard let first = found.first else { return nil }
+    let number = found.count == 1 ? "1 tile is" : "\(found.count) tiles are"
+    return "\(number) damaged, tile \(first.tile) of level \(first.level) first: \(first.reason)"
+  }
+
   /// The side of the squares in which a check reads.
   private static let checkedSquare = 1024
 

@@ -1,4 +1,6 @@
 import CTIFF
+import Glibc
+import Synchronization
 
 /// One open handle of a TIFF file, set to one directory; used by one thread at a time.
 ///
@@ -7,11 +9,14 @@ final class TIFFTileFile: Sendable {
   private nonisolated(unsafe) let pointer: OpaquePointer
   /// The bytes of a decoded tile.
   private let tileByteCount: Int
+  private let warnings: DecoderWarnings
 
   /// Opens a directory; nothing where it is not stored as `layout` says.
   init?(path: String, directory: Int, layout: TIFFTileLayout) {
     TIFFTags.silenceLibrary()
-    guard let file = TIFFOpen(path, "rm") else { return nil }
+    let warnings = DecoderWarnings()
+    guard let file = warnings.open(path) else { return nil }
+    self.warnings = warnings
     pointer = file
     tileByteCount = layout.tileWidth * layout.tileHeight * 3
     guard TIFFSetDirectory(file, tdir_t(directory)) == 1,
@@ -30,16 +35,48 @@ final class TIFFTileFile: Sendable {
 
   /// The red, green and blue of one tile, row by row.
   ///
-  /// - Returns: Nothing where the tile cannot be decoded.
-  func tile(_ index: Int) -> [UInt8]? {
+  /// - Returns: The pixels, and what the decoder found wrong with the data if it went on all the same;
+  ///   nothing where the tile cannot be decoded.
+  func tile(_ index: Int) -> (pixels: [UInt8], damage: String?)? {
     var isComplete = false
+    warnings.forget()
     let pixels = [UInt8](unsafeUninitializedCapacity: tileByteCount) { buffer, count in
       let read = TIFFReadEncodedTile(
         pointer, UInt32(index), buffer.baseAddress, tmsize_t(tileByteCount))
       isComplete = Int(read) == tileByteCount
       count = isComplete ? tileByteCount : 0
     }
-    return isComplete ? pixels : nil
+    return isComplete ? (pixels, warnings.first) : nil
+  }
+}
+
+/// What libjpeg warns of while it decodes: damaged data that it paints over as it can.
+private final class DecoderWarnings: Sendable {
+  private let text = Mutex<String?>(nil)
+
+  /// The first warning since it was last told to forget.
+  var first: String? { text.withLock { $0 } }
+
+  func forget() { text.withLock { $0 = nil } }
+
+  /// Opens a file whose decoder warns here; this must outlive it.
+  func open(_ path: String) -> OpaquePointer? {
+    guard let options = TIFFOpenOptionsAlloc() else { return nil }
+    defer { TIFFOpenOptionsFree(options) }
+    TIFFOpenOptionsSetWarningHandlerExtR(
+      options,
+      { _, context, module, format, arguments in
+        guard let context, let module, strcmp(module, "JPEGLib") == 0, let format, let arguments
+        else { return 1 }
+        var line = [CChar](repeating: 0, count: 256)
+        vsnprintf(&line, line.count, format, arguments)
+        let message = String(
+          decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let warnings = Unmanaged<DecoderWarnings>.fromOpaque(context).takeUnretainedValue()
+        warnings.text.withLock { $0 = $0 ?? message }
+        return 1
+      }, Unmanaged.passUnretained(self).toOpaque())
+    return TIFFOpenExt(path, "rm", options)
   }
 }
 

@@ -11,9 +11,13 @@ import Synchronization
 /// Several threads may read at once: each borrows a handle of its own. Locks guard the idle handles and
 /// the tiles that are kept.
 final class TIFFTileReader: Sendable {
-  private struct Key: Hashable {
+  private struct Key: Hashable, Comparable {
     let level: Int
     let tile: Int
+
+    static func < (left: Key, right: Key) -> Bool {
+      (left.level, left.tile) < (right.level, right.tile)
+    }
   }
 
   /// Decoded tiles, the least recently used to be dropped first.
@@ -34,6 +38,7 @@ final class TIFFTileReader: Sendable {
   private let idle = Mutex<[Int: [TIFFTileFile]]>([:])
   private let cache = Mutex(Cache())
   private let failure = Mutex<SlideError?>(nil)
+  private let damage = Mutex<[Key: String]>([:])
 
   /// Finds the directories of a slide's levels; nothing where none can be read here.
   init?(path: String, levels: [SlideLevel]) {
@@ -56,6 +61,15 @@ final class TIFFTileReader: Sendable {
     }
     guard directories.contains(where: { $0 != nil }) else { return nil }
     self.path = path
+  }
+
+  /// The tiles whose data the decoder complained of, of those that were read; in the order of the file.
+  var damagedTiles: [DamagedTile] {
+    damage.withLock { damage in
+      damage.sorted { $0.key < $1.key }.map {
+        DamagedTile(level: $0.key.level, tile: $0.key.tile, reason: $0.value)
+      }
+    }
   }
 
   /// Whether this reader reads a level.
@@ -118,7 +132,7 @@ final class TIFFTileReader: Sendable {
       return pixels
     }
     if let kept { return kept }
-    guard let pixels = file.tile(index) else {
+    guard let (pixels, reason) = file.tile(index) else {
       let error = SlideError.corrupt(
         path: path, reason: "tile \(index) of level \(level) cannot be decoded")
       throw failure.withLock { first in
@@ -126,6 +140,7 @@ final class TIFFTileReader: Sendable {
         return first ?? error
       }
     }
+    if let reason { damage.withLock { $0[key] = reason } }
     cache.withLock { cache in
       guard cache.tiles[key] == nil else { return }
       if cache.byteCount + pixels.count > Self.cacheByteCount { Self.dropOldHalf(&cache) }

@@ -189,6 +189,30 @@ public struct ValidationFigures: Codable, Equatable, Sendable {
     self.tileCount = tileCount
   }
 
+  /// What a training takes for nearer.
+  ///
+  /// Which one is better depends on the training. Over 24,000 steps on six phantoms SSIM went on rising long
+  /// after L1 was at its least; over 6,000 steps on three (12 validation tiles) the mixture would have
+  /// kept step 1500 (23.9 dB, SSIM 0.726) where L1 kept step 3000 (24.4 dB, 0.720).
+  public enum Criterion: String, CaseIterable, Codable, Sendable {
+    /// The mean absolute difference alone. It prefers smooth pictures.
+    case l1
+    /// `0.84 · (1 − SSIM) + 0.16 · L1 / 2`: structure above all, with the mean difference (of pictures in
+    /// [0, 1]) against drifting colours.
+    ///
+    /// Reference: the weights of Zhao et al. 2017, "Loss functions for image restoration with neural
+    /// networks", IEEE TCI 3(1), there with the multi-scale form of SSIM.
+    case mixture
+  }
+
+  /// The distance from the real tiles by a criterion; less is better.
+  public func distance(by criterion: Criterion) -> Double {
+    switch criterion {
+    case .mixture: 0.84 * (1 - structuralSimilarity) + 0.16 * l1 / 2
+    case .l1: l1
+    }
+  }
+
   private enum CodingKeys: String, CodingKey {
     case l1
     case peakSignalToNoise = "psnr"

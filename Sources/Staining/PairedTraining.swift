@@ -209,8 +209,11 @@ public struct PairedTraining<Engine: TrainingEngine> {
     let figures = try validation.figures(of: settled.predict, forEach: forEach)
     try writeRow(validation: figures)
     // Without validation tiles the last weights are kept.
+    let criterion = options.criterion
     let isBest =
-      figures.map { current in record.best.map { current.l1 < $0.l1 } ?? true } ?? true
+      figures.map { current in
+        record.best.map { current.distance(by: criterion) < $0.distance(by: criterion) } ?? true
+      } ?? true
     let step = engine.completedSteps
     record.validationsSinceBest = isBest ? 0 : (record.validationsSinceBest ?? 0) + 1
     if isBest {

@@ -13,6 +13,13 @@ public protocol TrainingSettings: Codable, Equatable, Sendable {
   var validationInterval: Int? { get }
   /// Validation tiles looked at, evenly drawn from all.
   var validationTileLimit: Int { get }
+  /// What the best model is chosen by.
+  var criterion: ValidationFigures.Criterion { get }
+}
+
+extension TrainingSettings {
+  /// The mean absolute difference.
+  public var criterion: ValidationFigures.Criterion { .l1 }
 }
 
 /// A network under training as it would be used now.

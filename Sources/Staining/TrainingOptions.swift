@@ -22,12 +22,17 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
   public var validationInterval: Int?
   /// Validation tiles looked at, evenly drawn from all.
   public var validationTileLimit = 200
+  /// What the best model is chosen by; the mean absolute difference unless given.
+  public var chosenCriterion: ValidationFigures.Criterion?
   /// Training tiles from which the normalisation is estimated anew, evenly drawn from all.
   public var statisticsTileLimit = 500
   /// The stain to convert, for the card.
   public var fromStain = "ihc"
   /// The stain to make, for the card.
   public var toStain = "he"
+
+  /// What the best model is chosen by.
+  public var criterion: ValidationFigures.Criterion { chosenCriterion ?? .l1 }
 
   /// Steps that one row of the table sums up.
   public static let rowInterval = 50
@@ -69,6 +74,7 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
     case hasMultiScaleL1 = "multi_scale_l1"
     case validationInterval = "validation_interval"
     case validationTileLimit = "validation_tiles"
+    case chosenCriterion = "best_by"
     case statisticsTileLimit = "statistics_tiles"
     case fromStain = "from"
     case toStain = "to"

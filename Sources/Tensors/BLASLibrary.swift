@@ -7,33 +7,49 @@ public struct BLASInformation: Sendable, Equatable {
   public let coreName: String
   /// The library's own description of its version and build.
   public let configuration: String
+  /// The largest error of the test products, whose numbers are within ±0.5.
+  public let selfTestError: Double
 }
 
 /// The matrix library OpenBLAS: choice of its kernels, self-test, and products.
-///
-/// Debian 12's OpenBLAS does not know CPUs newer than itself and then falls back to SSE3 kernels.
 public enum BLASLibrary {
-  /// Prepares the library; call once at the start of the program, before any product.
+  /// The variable of the environment that the library reads when it is loaded.
+  public static let coreVariable = "OPENBLAS_CORETYPE"
+
+  /// Prepares the library; call before the first product.
   ///
-  /// Chooses kernels by what the CPU can run when the library chose poorly, sets its threads to one (work
-  /// is spread outside), and checks a product against a sum in double precision.
+  /// Takes the first of ``BLASCores/candidates(current:requested:)`` whose test products are right, and
+  /// sets the library's threads to one, since work is spread outside. The variable is set for child
+  /// processes where the library had to be told.
   ///
-  /// - Throws: ``TensorError/matrixLibraryWrong(coreName:error:)`` if the product is wrong.
-  public static func prepare() throws(TensorError) -> BLASInformation {
-    if let better = betterCore(than: currentCore) {
-      // The library reads the variable when it chooses; nothing else has started yet.
-      setenv("OPENBLAS_CORETYPE", better, 1)
-      gotoblas_dynamic_quit()
-      gotoblas_dynamic_init()
-    }
+  /// - Parameter requested: What the environment's ``coreVariable`` asked for at the start.
+  /// - Returns: What was chosen.
+  /// - Throws: ``TensorError/matrixLibraryWrong(coreName:error:)`` if no kernels multiply right.
+  public static func prepare(requested: String? = nil) throws(TensorError) -> BLASInformation {
     openblas_set_num_threads(1)
-    let error = selfTestError()
-    // 64 products of numbers up to 1: a sum in single precision is good to about 64 · 6e-8.
-    guard error < 64 * 6e-8 else {
-      throw .matrixLibraryWrong(coreName: currentCore, error: error)
+    var worst = BLASSelfTest.Result(error: .infinity, isPassed: false)
+    for core in thisCPU.candidates(current: currentCore, requested: requested)
+    where choose(core) {
+      worst = BLASSelfTest.run()
+      if worst.isPassed {
+        return BLASInformation(
+          coreName: currentCore, configuration: String(cString: openblas_get_config()),
+          selfTestError: worst.error)
+      }
     }
-    return BLASInformation(
-      coreName: currentCore, configuration: String(cString: openblas_get_config()))
+    throw .matrixLibraryWrong(coreName: currentCore, error: worst.error)
+  }
+
+  /// Chooses kernels before anything else runs, without testing them.
+  ///
+  /// - Parameter requested: What the environment's ``coreVariable`` asks for.
+  /// - Returns: Nil where the library now uses the best; else the core that the variable must name in a
+  ///   program that is started anew, since this library cannot be told while it runs.
+  public static func settle(requested: String?) -> String? {
+    let candidates = thisCPU.candidates(current: currentCore, requested: requested)
+    guard let best = candidates.first, !choose(best) else { return nil }
+    // Asked for already: a new start would not change anything.
+    return requested.map { $0.isEmpty } ?? true ? best : nil
   }
 
   /// `C = A · B` for row-major matrices, on the calling thread.
@@ -64,42 +80,16 @@ public enum BLASLibrary {
 
   private static var currentCore: String { String(cString: openblas_get_corename()) }
 
-  /// The core to choose instead of `name`; nil when that one already uses the CPU's vectors.
-  private static func betterCore(than name: String) -> String? {
-    let wide = ["SKYLAKEX", "COOPERLAKE", "SAPPHIRERAPIDS"]
-    let middle = ["HASWELL", "ZEN"] + wide
-    if KernelFamily.avx512.isSupported {
-      return wide.contains(name.uppercased()) ? nil : "SKYLAKEX"
-    }
-    if KernelFamily.avx2.isSupported {
-      return middle.contains(name.uppercased()) ? nil : "HASWELL"
-    }
-    return nil
+  private static var thisCPU: BLASCores {
+    BLASCores(family: .best, isAMD: restain_is_amd() != 0)
   }
 
-  /// The largest error of a product with odd sizes, so that kernels' edges are part of the test.
-  private static func selfTestError() -> Double {
-    let (rows, inner, columns) = (37, 61, 45)
-    let random = CounterRandom(seed: 1, stream: 0)
-    let left = Tensor(
-      shape: [rows, inner],
-      values: (0..<rows * inner).map { random.uniform(at: UInt64($0)) - 0.5 })
-    let right = Tensor(
-      shape: [inner, columns],
-      values: (0..<inner * columns).map { random.uniform(at: UInt64($0 + rows * inner)) - 0.5 })
-    let result = product(left, right)
-    var worst = 0.0
-    for row in 0..<rows {
-      for column in 0..<columns {
-        var sum = 0.0
-        for k in 0..<inner {
-          sum += Double(left.values[row * inner + k]) * Double(right.values[k * columns + column])
-        }
-        let difference = abs(Double(result.values[row * columns + column]) - sum)
-        // A result that is not a number must fail too.
-        worst = difference.isNaN ? .infinity : max(worst, difference)
-      }
-    }
-    return worst
+  /// Makes the library use a core's kernels; false where it does not.
+  private static func choose(_ core: String) -> Bool {
+    func isChosen() -> Bool { currentCore.uppercased() == core.uppercased() }
+    if isChosen() { return true }
+    // The library reads the variable when it chooses.
+    setenv(coreVariable, core, 1)
+    return restain_choose_blas_kernels() != 0 && isChosen()
   }
 }

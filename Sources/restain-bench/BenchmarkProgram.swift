@@ -29,8 +29,13 @@ enum BenchmarkProgram {
     LimitsSuite.self,
   ]
 
-  /// Runs a command line and returns the exit status.
-  static func run(_ arguments: [String]) -> ExitStatus {
+  /// Runs a command line.
+  ///
+  /// - Parameters:
+  ///   - arguments: The words after the program's name.
+  ///   - environment: The variables of the process: which core OpenBLAS is asked for.
+  /// - Returns: The exit status.
+  static func run(_ arguments: [String], environment: [String: String]) -> ExitStatus {
     ProcessAllocation.keepFreedMemory()
     let parser = ArgumentParser(
       commands: suites.map { $0.description }, globalOptions: BenchmarkOptions.entries)
@@ -43,7 +48,8 @@ enum BenchmarkProgram {
       case .version: output.write("restain-bench\n")
       case .run(let description, let values):
         let suite = suites.first { $0.description.words == description.words }
-        try suite?.run(BenchmarkContext(arguments: values, output: output))
+        try suite?.run(
+          BenchmarkContext(arguments: values, environment: environment, output: output))
       }
       return .success
     } catch {
@@ -57,12 +63,19 @@ enum BenchmarkProgram {
 struct BenchmarkContext: Sendable {
   /// The values of the command line.
   let arguments: ParsedArguments
-  fileprivate let output: TextSink
+  private let environment: [String: String]
+  private let output: TextSink
 
-  fileprivate init(arguments: ParsedArguments, output: TextSink) {
+  fileprivate init(
+    arguments: ParsedArguments, environment: [String: String], output: TextSink
+  ) {
     self.arguments = arguments
+    self.environment = environment
     self.output = output
   }
+
+  /// The core that the environment asks OpenBLAS for.
+  var requestedCore: String? { environment[BLASLibrary.coreVariable] }
 
   /// The value of an option.
   subscript<Value>(option: CommandLineKit.Option<Value>) -> Value { arguments[option] }

@@ -1,111 +1,112 @@
 import CommandLineKit
-import Pictures
-import Rasters
+import Foundation
 import Reporting
 import Tensors
 
 /// `restain-bench limits`: what this machine can do, against which the other suites are read.
 enum LimitsSuite: Suite {
+  private static let kernels = Option<KernelFamily?>.optional(
+    "kernels", .choice(), "measure this CPU family alone; all that the CPU runs if not given")
+
   static let description = CommandDescription(
-    "limits", "measure matrix products, memory and JPEG on one thread",
-    options: [NetworkOptions.kernels.entry])
+    "limits", "measure multiply-adds, matrix products, memory and JPEG on one thread",
+    discussion: """
+      For each CPU family: a loop of multiply-adds in registers, which is the peak, the matrix \
+      product of the networks, and one of their convolutions, counted as the direct form needs it. \
+      Each figure is the best of many runs.
+      """,
+    options: [kernels.entry])
+
+  private struct Family: Encodable {
+    let kernels: String
+    let multiplyAddGflops: Double
+    let productGflops: Double
+    let convolutionGflops: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case kernels
+      case multiplyAddGflops = "fma_gflops"
+      case productGflops = "product_gflops"
+      case convolutionGflops = "convolution_gflops"
+    }
+  }
 
   private struct Measurement: Encodable {
     let openblasCore: String
     let openblasGflops: Double
-    let kernels: String
-    let convolutionGflops: Double
-    let memoryGigabytesPerSecond: Double
+    let families: [Family]
+    let copyGigabytesPerSecond: Double
+    let readGigabytesPerSecond: Double
     let jpegEncodeMegapixelsPerSecond: Double
+    let jpegDecodeMegapixelsPerSecond: Double
 
     private enum CodingKeys: String, CodingKey {
-      case kernels
+      case families
       case openblasCore = "openblas_core"
       case openblasGflops = "openblas_gflops"
-      case convolutionGflops = "convolution_gflops"
-      case memoryGigabytesPerSecond = "memory_gb_per_second"
+      case copyGigabytesPerSecond = "memory_copy_gb_per_second"
+      case readGigabytesPerSecond = "memory_read_gb_per_second"
       case jpegEncodeMegapixelsPerSecond = "jpeg_encode_megapixels_per_second"
+      case jpegDecodeMegapixelsPerSecond = "jpeg_decode_megapixels_per_second"
     }
   }
 
   static func run(_ context: BenchmarkContext) throws {
-    let library = try BLASLibrary.prepare()
-    let kernels = context[NetworkOptions.kernels] ?? .best
+    let library = try BLASLibrary.prepare(requested: context.requestedCore)
+    if let family = context[kernels], !family.isSupported {
+      throw UsageError.conflict(
+        subject: "--kernels", problem: "this CPU does not run \(family.rawValue)",
+        advice: "leave it out to measure all that it runs")
+    }
+    let families = KernelFamily.allCases.filter {
+      $0.isSupported && (context[kernels].map { [$0] } ?? KernelFamily.allCases).contains($0)
+    }
+    let jpeg = try PictureLimits.measured(context)
     let measurement = Measurement(
-      openblasCore: library.coreName, openblasGflops: product(context),
-      kernels: kernels.rawValue, convolutionGflops: convolution(kernels, context),
-      memoryGigabytesPerSecond: memory(context), jpegEncodeMegapixelsPerSecond: try jpeg(context))
-    try context.report(
-      measurement,
-      line: """
-        OpenBLAS \(library.coreName)  \(HumanText.fixed(measurement.openblasGflops, decimals: 1)) GFLOP/s
-        convolution \(kernels.rawValue)  \(HumanText.fixed(measurement.convolutionGflops, decimals: 1)) GFLOP/s
-        memory copy  \(HumanText.fixed(measurement.memoryGigabytesPerSecond, decimals: 1)) GB/s
-        JPEG encode  \(HumanText.fixed(measurement.jpegEncodeMegapixelsPerSecond, decimals: 0)) Mpx/s
-        """)
+      openblasCore: library.coreName, openblasGflops: ArithmeticLimits.matrixLibrary(context),
+      families: families.map { family in
+        Family(
+          kernels: family.rawValue,
+          multiplyAddGflops: ArithmeticLimits.multiplyAdds(family, context),
+          productGflops: ArithmeticLimits.product(family, context),
+          convolutionGflops: ArithmeticLimits.convolution(family, context))
+      },
+      copyGigabytesPerSecond: MemoryLimits.copying(context),
+      readGigabytesPerSecond: MemoryLimits.reading(context),
+      jpegEncodeMegapixelsPerSecond: jpeg.encode, jpegDecodeMegapixelsPerSecond: jpeg.decode)
+    try context.report(measurement, line: text(measurement))
   }
 
-  /// The best of several runs: what the machine can do, not what else it was doing.
-  private static func best(
-    _ context: BenchmarkContext, _ work: () throws -> Void
-  ) rethrows -> Double {
-    var least = Double.infinity
-    for _ in 0..<5 { least = min(least, try context.seconds(work)) }
+  private static func text(_ measurement: Measurement) -> String {
+    func number(_ value: Double) -> String { HumanText.fixed(value, decimals: 1) }
+    let families = measurement.families.map { family in
+      "\(family.kernels)  multiply-adds \(number(family.multiplyAddGflops)) GFLOP/s, "
+        + "product \(number(family.productGflops)), convolution \(number(family.convolutionGflops))"
+    }
+    return
+      (families + [
+        "OpenBLAS \(measurement.openblasCore)  \(number(measurement.openblasGflops)) GFLOP/s",
+        "memory  copy \(number(measurement.copyGigabytesPerSecond)) GB/s, "
+          + "read \(number(measurement.readGigabytesPerSecond)) GB/s",
+        "JPEG  encode \(number(measurement.jpegEncodeMegapixelsPerSecond)) Mpx/s, "
+          + "decode \(number(measurement.jpegDecodeMegapixelsPerSecond)) Mpx/s",
+      ]).joined(separator: "\n")
+  }
+}
+
+extension BenchmarkContext {
+  /// The least seconds of at least five runs, repeated for half a second.
+  ///
+  /// This is what the machine can do, not what else it was doing: runs of a few milliseconds often fit
+  /// between two interruptions.
+  func leastSeconds(_ work: () throws -> Void) rethrows -> Double {
+    var (least, total, count) = (Double.infinity, 0.0, 0)
+    while count < 5 || total < 0.5 {
+      let one = try seconds(work)
+      least = min(least, one)
+      total += one
+      count += 1
+    }
     return least
-  }
-
-  private static func noise(_ shape: [Int], seed: UInt64) -> Tensor {
-    let random = CounterRandom(seed: seed, stream: 0)
-    let count = shape.reduce(1, *)
-    return Tensor(shape: shape, values: (0..<count).map { random.uniform(at: UInt64($0)) - 0.5 })
-  }
-
-  private static func product(_ context: BenchmarkContext) -> Double {
-    let side = 1024
-    let left = noise([side, side], seed: 1)
-    let right = noise([side, side], seed: 2)
-    let seconds = best(context) { _ = BLASLibrary.product(left, right) }
-    return 2 * Double(side * side * side) / seconds / 1e9
-  }
-
-  /// The fifth layer of the 64-channel generator, 256 → 512 channels at 32 × 32 pixels.
-  private static func convolution(_ kernels: KernelFamily, _ context: BenchmarkContext) -> Double {
-    let compute = ComputeContext(parallelism: .serial, kernels: kernels)
-    let layer = Convolution(shape: .halving, inputChannels: 256, outputChannels: 512)
-    let weights = layer.packed(noise([4, 4, 256, 512], seed: 3).values, context: compute)
-    let input = noise([1, 34, 34, 256], seed: 4)
-    let seconds = best(context) { _ = layer.forward(input, weights: weights, context: compute) }
-    return 2 * Double(16 * 16 * 16 * 256 * 512) / seconds / 1e9
-  }
-
-  /// Bytes read and written a second by a copy that is larger than the caches.
-  private static func memory(_ context: BenchmarkContext) -> Double {
-    let byteCount = 256 << 20
-    let source = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
-    let target = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
-    defer {
-      source.deallocate()
-      target.deallocate()
-    }
-    for index in stride(from: 0, to: byteCount, by: 4096) { source[index] = 1 }
-    let seconds = best(context) { target.copyMemory(from: UnsafeRawBufferPointer(source)) }
-    return 2 * Double(byteCount) / seconds / 1e9
-  }
-
-  private static func jpeg(_ context: BenchmarkContext) throws -> Double {
-    let side = 1024
-    let random = CounterRandom(seed: 5, stream: 0)
-    var image = RGBImage(width: side, height: side)
-    for y in 0..<side {
-      for x in 0..<side {
-        // Structures of a few pixels, as tissue has.
-        let level = random.bits(at: UInt64((y / 6) * side + x / 6)) & 0x3F
-        image[x, y] = RGBColor(red: 160 + UInt8(level), green: 90 + UInt8(level), blue: 170)
-      }
-    }
-    let seconds = try best(context) {
-      _ = try PictureFile.jpegBytes(of: image, quality: 85, name: "benchmark")
-    }
-    return Double(side * side) / seconds / 1e6
   }
 }

@@ -1,4 +1,7 @@
 import CommandLineKit
 import Foundation
 
-exit(BenchmarkProgram.run(Array(ProcessInfo.processInfo.arguments.dropFirst())).rawValue)
+let process = ProcessInfo.processInfo
+exit(
+  BenchmarkProgram.run(Array(process.arguments.dropFirst()), environment: process.environment)
+    .rawValue)

@@ -15,7 +15,7 @@ extension CommandContext {
         subject: "--kernels", problem: "this CPU does not run \(family.rawValue)",
         advice: "pass --kernels auto")
     }
-    let matrices = try BLASLibrary.prepare()
+    let matrices = try BLASLibrary.prepare(requested: environment[BLASLibrary.coreVariable])
     detail("kernels: \(family.rawValue), OpenBLAS \(matrices.coreName)")
     return ComputeContext(parallelism: Parallelism(threadCount: threadCount), kernels: family)
   }

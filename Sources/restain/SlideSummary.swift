@@ -58,7 +58,7 @@ struct SlideSummary: Encodable {
     try container.encode(SlideSummary.hexadecimal(slide.background), forKey: .background)
     try container.encode(slide.associatedImageNames, forKey: .pictures)
     try container.encode(slide.iccProfile()?.count, forKey: .iccProfileBytes)
-    try container.encode(slide.problems, forKey: .problems)
+    try container.encode(SlideSummary.problems(slide), forKey: .problems)
     try container.encode(isChecked, forKey: .isChecked)
   }
 
@@ -94,11 +94,16 @@ struct SlideSummary: Encodable {
     if let profile = slide.iccProfile() {
       rows.append(("ICC profile", HumanText.bytes(profile.count)))
     }
-    rows += slide.problems.map { ("problem", $0) }
+    rows += problems(slide).map { ("problem", $0) }
     return [slide.path]
       + rows.map { name, value in
         "  " + name + String(repeating: " ", count: max(1, 14 - name.count)) + value
       }
+  }
+
+  /// What is odd about the slide, and what reading it has shown.
+  private static func problems(_ slide: Slide) -> [String] {
+    slide.problems + [slide.damage].compactMap { $0 }
   }
 
   private static func size(_ slide: Slide) -> String {

@@ -2,5 +2,6 @@ import CommandLineKit
 import Foundation
 
 let process = ProcessInfo.processInfo
-exit(
-  Program.run(Array(process.arguments.dropFirst()), environment: process.environment).rawValue)
+let environment = process.environment
+MatrixLibraryStart.settle(arguments: process.arguments, environment: environment)
+exit(Program.run(Array(process.arguments.dropFirst()), environment: environment).rawValue)

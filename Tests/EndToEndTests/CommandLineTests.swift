@@ -46,12 +46,14 @@ struct CommandLineTests {
   func version() throws {
     let outcome = try tool.run(["version", "--json"])
     #expect(outcome.status == 0)
-    let object = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8))
-    let fields = try #require(object as? [String: String])
-    for key in ["version", "swift", "openslide", "libtiff", "openblas", "openblas_core"] {
-      #expect(fields[key]?.isEmpty == false, "\(key)")
-    }
-    #expect(try tool.run(["--version"]).output == "restain \(fields["version"] ?? "")\n")
+    let fields = try SlideFiles.object(outcome.output)
+    let keys = [
+      "version", "swift", "openslide", "libtiff", "openblas", "openblas_core", "openblas_self_test",
+      "kernels",
+    ]
+    for key in keys { #expect((fields[key] as? String)?.isEmpty == false, "\(key)") }
+    let version = try #require(fields["version"] as? String)
+    #expect(try tool.run(["--version"]).output == "restain \(version)\n")
   }
 
   @Test("a wrong configuration ends with 78, a missing one with 66, and the line is named")
@@ -190,13 +192,19 @@ struct InstallTests {
     let scratch = try TemporaryDirectory()
     let root = scratch.path("root")
     let script = SharedData.packageFolder.appendingPathComponent("systemd/install.sh").path
-    let environment = ["DESTDIR": root, "BUILD": CommandLineTool.buildFolder.path]
+    let environment = [
+      "DESTDIR": root, "BUILD": CommandLineTool.buildFolder.path, "OPENBLAS_CORETYPE": "Haswell",
+    ]
     #expect(try Self.run("/bin/bash", [script], environment).status == 0)
     for path in [
       "usr/bin/restain", "usr/share/man/man1/restain.1", "etc/restain/restain.json5",
       "etc/restain/restain.json5.d/10-folders.json5", "usr/lib/systemd/system/restain.service",
       "usr/share/bash-completion/completions/restain",
     ] { #expect(FileManager.default.fileExists(atPath: "\(root)/\(path)"), "\(path)") }
+    let addition = "\(root)/usr/lib/systemd/system/restain.service.d/openblas.conf"
+    #expect(
+      try String(contentsOfFile: addition, encoding: .utf8)
+        == "[Service]\nEnvironment=OPENBLAS_CORETYPE=Haswell\n")
     let verified = try Self.run(
       "/usr/bin/systemd-analyze", ["verify", "--root=\(root)", "restain.service"], [:])
     #expect(verified.status == 0, "\(verified.text)")

@@ -1,4 +1,5 @@
 import Foundation
+import Pyramids
 import Rasters
 import TestSupport
 import Testing
@@ -47,6 +48,34 @@ struct InspectTests {
     }
     #expect(outcome.diagnostics.split(separator: "\n").count == 1)
     #expect(outcome.diagnostics.contains(text))
+  }
+
+  @Test("JPEG data that decode to something else than was stored are a problem, and status 3")
+  func damage() throws {
+    let path = folder.path("jpeg.tif")
+    _ = try PyramidCopy.write(
+      source: SlideFiles.tissue(width: 700, height: 300), path: path,
+      options: PyramidOptions(
+        compression: .jpeg, pixelSize: PixelSize(0.5),
+        description: PyramidDescription(name: "test")))
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    #expect(try tool.run(["inspect", "--check", path]).status == 0)
+    // The second start of a scan belongs to a tile of level 0; its picture ends in the middle.
+    let scan = Data([0xFF, 0xDA, 0, 12])
+    let first = try #require(bytes.range(of: scan))
+    let second = try #require(bytes.range(of: scan, in: first.upperBound..<bytes.endIndex))
+    let place = second.upperBound + 2000
+    bytes.replaceSubrange(place..<place + 2, with: [0xFF, 0xD9])
+    try bytes.write(to: URL(fileURLWithPath: path))
+    // Only who looks at all tiles can know.
+    #expect(try tool.run(["inspect", path]).status == 0)
+    let outcome = try tool.run(["inspect", "--check", "--json", path])
+    #expect(outcome.status == 3)
+    let problems = try SlideFiles.object(outcome.output)["problems"] as? [String] ?? []
+    #expect(problems.count == 1)
+    #expect(problems.first?.hasPrefix("1 tile is damaged, tile ") == true)
+    #expect(problems.first?.contains("JPEG") == true, "\(problems)")
+    #expect(try tool.run(["inspect", "--check", path, path]).status == 3)
   }
 
   @Test("a missing slide ends with 66, a text with 65")

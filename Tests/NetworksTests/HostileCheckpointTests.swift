@@ -311,6 +311,49 @@ struct HostileCheckpointTests {
     #expect(refused > count / 4 && refused < count)
   }
 
+  /// Pieces of programs for the unpickler: every opcode that it takes, whole objects, and opcodes that run
+  /// code in Python.
+  private static let words: [String] =
+    [
+      "}", "]", ")", "(", "N", "\u{88}", "\u{89}", "K\u{3}", "M\u{1}\u{2}",
+      "J\u{FF}\u{FF}\u{FF}\u{7F}",
+      "G\u{3F}\u{F0}\0\0\0\0\0\0", "q\u{1}", "h\u{1}", "r\u{2}\0\0\0", "j\u{2}\0\0\0", "t",
+      "\u{85}",
+      "\u{86}", "\u{87}", "s", "u", "a", "e", "b", "R", "Q", ".", "0", "1", "2", "l", "d",
+      "X\u{1}\0\0\0k",
+      "ccollections\nOrderedDict\n", "ctorch\nFloatStorage\n", "ctorch\nSize\n", "ctorch\ndevice\n",
+      "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch._utils\n_rebuild_parameter\n",
+      "cposix\nsystem\n", "c__builtin__\neval\n", "ios\nsystem\n", "(oS'x'\n", "\u{81}",
+      "\u{82}\u{1}",
+      "P1\n", "\u{80}\u{2}", "\u{93}", "\u{94}", "\u{95}\u{8}\0\0\0\0\0\0\0",
+    ] + [text("storage"), text("0"), text("a"), tensor(), long(-1), long(1 << 40)]
+
+  @Test("thousands of random programs are read or refused, whatever their opcodes")
+  func programs() throws {
+    var random = SeededGenerator(seed: 4)
+    var read = 0
+    let count = 20_000
+    for number in 0..<count {
+      var program = ""
+      // Every other one holds a dictionary with a tensor, so that deep states are reached.
+      if number.isMultiple(of: 2) { program += "}(" + Self.text("w") + Self.tensor() }
+      for _ in 0..<Int.random(in: 1...12, using: &random) {
+        program += Self.words.randomElement(using: &random) ?? ""
+      }
+      if number.isMultiple(of: 4) { program += "u" }
+      do throws(NetworkError) {
+        try Self.readAll(PyTorchFile(data: Self.archive(program + "."), name: "m").root)
+        read += 1
+      } catch {
+        guard case .malformedCheckpoint = error, !error.description.contains("\n") else {
+          Issue.record("\(program.debugDescription): \(error)")
+          return
+        }
+      }
+    }
+    #expect(read > count / 1000 && read < count / 4)
+  }
+
   @Test(
     "every truncation is refused",
     arguments: ["checkpoint-training.pth", "checkpoint-training-legacy.pth"])

@@ -47,6 +47,13 @@ def picture():
     return torch.from_numpy(values * 2 - 1).permute(0, 3, 1, 2).contiguous()
 
 
+def slide():
+    """Two tiles of 8-bit pixels side by side, the second with half of the contrast."""
+    values = golden.uniforms(SEED_PICTURE, 1, 256 * 512 * 3).reshape(256, 512, 3)
+    values[:, 256:] = values[:, 256:] / 2 + 0.25
+    return np.floor(values * 256)
+
+
 def save(value, stem):
     torch.save(value, FOLDER / f"{stem}.pth")
     torch.save(value, FOLDER / f"{stem}-legacy.pth", _use_new_zipfile_serialization=False)
@@ -91,13 +98,23 @@ def main():
     state = network.state_dict()
     save(state, "checkpoint-unet")
     golden.write(FOLDER / "checkpoint-unet.safetensors", state, {"format": "pt"})
-    outputs = {}
+    outputs, tiles = {}, {}
+    pixels = torch.from_numpy(slide()).float() / 127.5 - 1
     with torch.no_grad():
         # The other order would change the running statistics between them.
         for mode in ("running", "reference"):
             network.train(mode == "reference")
             outputs[mode] = network(tile).permute(0, 2, 3, 1)[0, ::4, ::4]
+        # The running statistics of the file, not those that the pass before has moved.
+        network.load_state_dict(torch.load(FOLDER / "checkpoint-unet.pth"))
+        for mode in ("running", "reference"):
+            network.train(mode == "reference")
+            for index in range(2):
+                part = pixels[:, index * 256:(index + 1) * 256].permute(2, 0, 1)[None].contiguous()
+                tiles[f"{mode}.{index}"] = network(part).permute(0, 2, 3, 1)[0, 3::8, 5::8]
     golden.write(FOLDER / "checkpoint-output.safetensors", outputs, {
+        "torch": torch.__version__, "script": "Tests/Reference/checkpoint_golden.py"})
+    golden.write(FOLDER / "checkpoint-slide.safetensors", tiles, {
         "torch": torch.__version__, "script": "Tests/Reference/checkpoint_golden.py"})
     save(training_checkpoint(), "checkpoint-training")
     for name, output in outputs.items():

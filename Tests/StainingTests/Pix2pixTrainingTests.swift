@@ -128,6 +128,54 @@ struct Pix2pixTrainingTests {
     _ = try model.generator(path: "m")
   }
 
+  /// Step, L1 and SSIM of each validation, from the table.
+  private func validations(_ name: String) throws -> [(step: Int, l1: Double, ssim: Double)] {
+    let text = try String(
+      contentsOfFile: TrainingFiles(model: folder.path(name)).table, encoding: .utf8)
+    return text.split(separator: "\n").dropFirst().compactMap { row in
+      let fields = row.split(separator: ",", omittingEmptySubsequences: false)
+      guard let step = Int(fields[0]), let l1 = Double(fields[6]), let ssim = Double(fields[8])
+      else { return nil }
+      return (step, l1, ssim)
+    }
+  }
+
+  @Test("the best model is the one nearest by the criterion, of all that were looked at")
+  func criterion() throws {
+    for criterion in ValidationFigures.Criterion.allCases {
+      var options = TrainingOptions(baseChannels: 4, totalSteps: 40)
+      options.validationInterval = 4
+      options.learningRate = 2e-3
+      options.chosenCriterion = criterion
+      let summary = try train(criterion.rawValue, options: options)
+      let rows = try validations(criterion.rawValue)
+      let nearest = rows.min {
+        criterion == .l1
+          ? $0.l1 < $1.l1
+          : 0.84 * (1 - $0.ssim) + 0.08 * $0.l1 < 0.84 * (1 - $1.ssim) + 0.08 * $1.l1
+      }
+      #expect(rows.count == 10)
+      #expect(summary.bestStep == nearest?.step)
+    }
+    #expect(TrainingOptions(baseChannels: 4, totalSteps: 1).criterion == .l1)
+    // The two trainings are the same but for what they keep.
+    #expect(try validations("l1").map(\.l1) == validations("mixture").map(\.l1))
+  }
+
+  @Test("a clearer picture of somewhat other colours is nearer by the mixture, not by L1")
+  func distance() {
+    func figures(_ l1: Double, _ ssim: Double) -> ValidationFigures {
+      ValidationFigures(
+        l1: l1, peakSignalToNoise: 24, structuralSimilarity: ssim, tileCount: 1)
+    }
+    let (smooth, clear) = (figures(0.088, 0.736), figures(0.095, 0.783))
+    #expect(smooth.distance(by: .l1) < clear.distance(by: .l1))
+    #expect(clear.distance(by: .mixture) < smooth.distance(by: .mixture))
+    // Colours that are lost altogether outweigh structure.
+    #expect(smooth.distance(by: .mixture) < figures(0.7, 0.783).distance(by: .mixture))
+    #expect(abs(figures(0.1, 0.75).distance(by: .mixture) - 0.218) < 1e-12)
+  }
+
   @Test("a checkpoint of other options or data is refused")
   func foreign() throws {
     _ = try train("m", until: 2)

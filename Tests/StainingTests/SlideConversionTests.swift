@@ -116,6 +116,23 @@ struct SlideConversionTests {
     #expect(summary.convertedNow < expected.convertedCount)
   }
 
+  @Test("dropout is off unless asked for, and decided by its seed and the tile's place alone")
+  func dropout() throws {
+    func run(_ seed: UInt64?, threads: Int = 1, region: PixelRegion? = nil) throws -> RGBImage {
+      try converted(
+        try conversion(randomModel(microns: 0.5), threads: threads) {
+          $0.dropoutSeed = seed
+          $0.region = region
+        })
+    }
+    let first = try run(1)
+    #expect(try run(1, threads: 3) == first)
+    #expect(try run(2) != first)
+    #expect(try run(nil) != first)
+    let region = PixelRegion(x: 256, y: 256, width: 512, height: 256)
+    #expect(try run(1, threads: 2, region: region) == first.cropped(to: region))
+  }
+
   @Test("interpolated statistics are those of the neighbours, too, and glass stays as it is")
   func interpolation() throws {
     func run(_ mode: NormalizationMode) throws -> RGBImage {

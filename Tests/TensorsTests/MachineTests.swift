@@ -67,17 +67,14 @@ struct MachineTests {
     #expect((0..<4).map { _ in random.next() } == (0..<4).map { _ in copy.next() })
   }
 
-  @Test("the matrix library is prepared, passes its test, and multiplies")
-  func matrixLibrary() throws {
-    let information = try BLASLibrary.prepare()
-    #expect(!information.coreName.isEmpty)
-    if KernelFamily.avx2.isSupported {
-      #expect(!["Prescott", "Core2", "Nehalem"].contains(information.coreName))
+  @Test("a loop of multiply-adds runs in every family and comes to its limit")
+  func multiplyAdds() {
+    for family in KernelFamily.allCases where family.isSupported {
+      let (operationCount, sums) = family.runMultiplyAdds(roundCount: 3000)
+      #expect(operationCount == 24 * sums.count / 12 * 3000)
+      // x ← x · (1 − 2⁻⁶) + 2⁻⁶ goes to 1 until its steps are lost in rounding: 2⁻²⁴ · 2⁶ at most.
+      #expect(sums.allSatisfy { abs($0 - 1) < 0x1p-17 }, "\(family)")
     }
-    let product = BLASLibrary.product(
-      Tensor(shape: [2, 3], values: [1, 2, 3, 4, 5, 6]),
-      Tensor(shape: [3, 2], values: [1, 0, 0, 1, 1, 1]))
-    #expect(product == Tensor(shape: [2, 2], values: [4, 5, 10, 11]))
   }
 
   @Test("the best kernels are supported, and the baseline always is")

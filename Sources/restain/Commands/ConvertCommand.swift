@@ -175,6 +175,7 @@ enum ConvertCommand: Command {
         },
         progress: { context.progress.advance(to: Double($0)) }))
     context.progress.finish()
+    if let damage = slide.damage { context.warn("\(slide.path): \(damage)") }
     context.addOutput(target)
     try report(summary, conversion, target, seconds: context.time.seconds - started, context)
     return .success

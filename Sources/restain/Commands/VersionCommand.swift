@@ -21,20 +21,27 @@ enum VersionCommand: Command {
     let libtiff: String
     let openblas: String
     let openblasCore: String
+    let openblasSelfTest: String
+    let openblasSelfTestError: Double
     let kernels: String
 
     private enum CodingKeys: String, CodingKey {
       case version, swift, openslide, libtiff, openblas, kernels
       case openblasCore = "openblas_core"
+      case openblasSelfTest = "openblas_self_test"
+      case openblasSelfTestError = "openblas_self_test_error"
     }
   }
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
-    let matrices = try BLASLibrary.prepare()
+    // Where the library multiplies wrongly this ends with that as its message, core and error named.
+    let matrices = try BLASLibrary.prepare(
+      requested: context.environment[BLASLibrary.coreVariable])
     let result = Result(
       version: version, swift: compiler, openslide: SlideLibrary.version,
       libtiff: PictureLibrary.version, openblas: matrices.configuration,
-      openblasCore: matrices.coreName, kernels: KernelFamily.best.rawValue)
+      openblasCore: matrices.coreName, openblasSelfTest: "passed",
+      openblasSelfTestError: matrices.selfTestError, kernels: KernelFamily.best.rawValue)
     if context.isJSON {
       try context.emit(json: result)
     } else {
@@ -42,7 +49,8 @@ enum VersionCommand: Command {
       context.print("Swift \(result.swift)")
       context.print("OpenSlide \(result.openslide)")
       context.print("libtiff \(result.libtiff)")
-      context.print("\(result.openblas), kernels \(result.openblasCore)")
+      context.print(
+        "\(result.openblas), kernels \(result.openblasCore), self-test \(result.openblasSelfTest)")
       context.print("kernels \(result.kernels)")
     }
     return .success
