@@ -1,5 +1,6 @@
 import Foundation
 import Pictures
+import Rasters
 import TestSupport
 import Testing
 

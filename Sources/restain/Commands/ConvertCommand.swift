@@ -7,6 +7,7 @@ import Pyramids
 import Rasters
 import Reporting
 import Staining
+import Slides
 import Stitching
 import Tensors
 
