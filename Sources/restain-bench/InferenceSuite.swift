@@ -26,16 +26,19 @@ enum NetworkOptions {
 enum InferenceSuite: Suite {
   static let seconds = Option<Double>.value(
     "seconds", .number("S", in: 0.1...3600), default: "5", "how long to measure")
+  static let layers = Option.flag(
+    "layers", "measure each convolution by itself against the peak of multiply-adds")
 
   static let description = CommandDescription(
     "inference", "measure conversion of tiles with random weights",
     options: [
       NetworkOptions.architecture.entry, NetworkOptions.channels.entry,
       NetworkOptions.multipliers.entry, NetworkOptions.batch.entry, NetworkOptions.kernels.entry,
-      seconds.entry,
+      seconds.entry, layers.entry,
     ])
 
   static func run(_ context: BenchmarkContext) throws {
+    if context.arguments.isGiven(layers) { return try LayerMeasurement.report(context) }
     let work = try InferenceWork(context)
     // The first call lays buffers out.
     try work.step()

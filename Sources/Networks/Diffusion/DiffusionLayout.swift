@@ -178,41 +178,6 @@ struct DiffusionLayout: Sendable, Equatable {
     return .attention(block)
   }
 
-  /// Multiply-adds of convolutions, linear layers and attention in a forward pass over one picture.
-  func multiplyAddCount(height: Int, width: Int) -> Int {
-    var pixels = height * width
-    func cost(_ index: Int, _ pixels: Int) -> Int {
-      convolutions[index].convolution.weightCount * pixels
-    }
-    var sum =
-      cost(timeLayers.first, 1) + cost(timeLayers.second, 1) + cost(lastConvolution, pixels)
-    for module in (input + [middle] + output).joined() {
-      switch module {
-      case .convolution(let index): sum += cost(index, pixels)
-      case .halving(let index):
-        // What is computed and then left out is not counted.
-        pixels /= 4
-        sum += cost(index, pixels)
-      case .doubling(let index):
-        pixels *= 4
-        sum += cost(index, pixels)
-      case .residual(let block):
-        switch block.resampling {
-        case .none: break
-        case .halving: pixels /= 4
-        case .doubling: pixels *= 4
-        }
-        sum += cost(block.firstConvolution, pixels) + cost(block.secondConvolution, pixels)
-        sum += cost(block.embedding, 1) + (block.skip.map { cost($0, pixels) } ?? 0)
-      case .attention(let block):
-        let channels = block.attention.headCount * block.attention.headChannels
-        sum += cost(block.input, pixels) + cost(block.output, pixels)
-        sum += 2 * channels * pixels * pixels
-      }
-    }
-    return sum
-  }
-
   /// Names and shapes of all tensors in stored order.
   var shapes: [(name: String, shape: [Int])] {
     entries.flatMap { entry -> [(name: String, shape: [Int])] in
