@@ -1,5 +1,7 @@
 /// Floats of transformed tiles that are summed before the next tiles are transformed.
 private let chunkSize = 4 << 20
+/// Tiles summed in registers: their rows and gradients, 320 bytes a tile, fill the first-level cache.
+private let tilesPerSum = 96
 /// Rows of the weights' matrix in one task.
 private let rowsPerTask = 48
 
@@ -127,11 +129,14 @@ struct WinogradGradient: Sendable {
       guard let starts = table.baseAddress else { return }
       for tile in 0..<tileCount { (starts + tile).initialize(to: values + tile * inputRow) }
       for position in 0..<positionCount {
-        tiles.kernels.addOuterProducts(
-          pixelCount: tileCount, rows: starts, rowOffset: position * inputStride + rows.lowerBound,
-          rowElementCount: rows.count, panel: slopes + position * slopeStride + columns.lowerBound,
-          panelStride: slopeRow, columnCount: columns.count,
-          output: scratch + position * blockSize, outputStride: columns.count)
+        for first in Swift.stride(from: 0, to: tileCount, by: tilesPerSum) {
+          tiles.kernels.addOuterProducts(
+            pixelCount: min(tilesPerSum, tileCount - first), rows: starts + first,
+            rowOffset: position * inputStride + rows.lowerBound, rowElementCount: rows.count,
+            panel: slopes + position * slopeStride + first * slopeRow + columns.lowerBound,
+            panelStride: slopeRow, columnCount: columns.count,
+            output: scratch + position * blockSize, outputStride: columns.count)
+        }
       }
     }
     transform.weightMatrixTransposed.withUnsafeBufferPointer { buffer in
