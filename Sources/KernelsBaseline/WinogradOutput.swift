@@ -9,19 +9,20 @@
 ///   - stride: Elements from one position to the next.
 ///   - channelCount: Channels, a multiple of 16.
 ///   - bias: `[channelCount]`, added; nil for 0.
+///   - slope: Factor of results below 0; 1 leaves them.
 ///   - scratch: Room for `size · outputSize · (channelCount + 16)` floats.
 ///   - targets: `[outputSize²]`: where each pixel's first channel goes; nil for pixels beyond the map.
 @inline(never)
 public func transformOutput(
   size: Int, outputSize: Int, source: UnsafePointer<Float>, stride: Int, channelCount: Int,
-  bias: UnsafePointer<Float>?, scratch: UnsafeMutablePointer<Float>,
+  bias: UnsafePointer<Float>?, slope: Float, scratch: UnsafeMutablePointer<Float>,
   targets: UnsafePointer<UnsafeMutablePointer<Float>?>
 ) {
   switch (size, outputSize) {
-  case (3, _): transformOutput3(source, stride, channelCount, bias, scratch, targets)
-  case (5, _): transformOutput5(source, stride, channelCount, bias, scratch, targets)
-  case (_, 3): transformOutput6To3(source, stride, channelCount, bias, scratch, targets)
-  default: transformOutput6To4(source, stride, channelCount, bias, scratch, targets)
+  case (3, _): transformOutput3(source, stride, channelCount, bias, slope, scratch, targets)
+  case (5, _): transformOutput5(source, stride, channelCount, bias, slope, scratch, targets)
+  case (_, 3): transformOutput6To3(source, stride, channelCount, bias, slope, scratch, targets)
+  default: transformOutput6To4(source, stride, channelCount, bias, slope, scratch, targets)
   }
 }
 
@@ -82,6 +83,12 @@ private func gather3(
   )
 }
 
+/// `x` where it is above 0, `slope · x` elsewhere.
+@inline(__always)
+private func rectified(_ x: Vector, _ slope: Float) -> Vector {
+  (x * all(slope)).replacing(with: x, where: x .> 0)
+}
+
 /// Writes a pixel's channels where the pixel is on the map.
 @inline(__always)
 private func write(_ value: Vector, _ target: UnsafeMutablePointer<Float>?, _ channel: Int) {
@@ -91,7 +98,7 @@ private func write(_ value: Vector, _ target: UnsafeMutablePointer<Float>?, _ ch
 @inline(never)
 private func transformOutput3(
   _ source: UnsafePointer<Float>, _ stride: Int, _ channelCount: Int,
-  _ bias: UnsafePointer<Float>?, _ scratch: UnsafeMutablePointer<Float>,
+  _ bias: UnsafePointer<Float>?, _ slope: Float, _ scratch: UnsafeMutablePointer<Float>,
   _ targets: UnsafePointer<UnsafeMutablePointer<Float>?>
 ) {
   let width = Vector.scalarCount
@@ -125,8 +132,8 @@ private func transformOutput3(
         load(place + 2 * rowLength))
       var start = Vector()
       if let bias { start = load(bias + channel) }
-      write(result.0 + start, target0, channel)
-      write(result.1 + start, target1, channel)
+      write(rectified(result.0 + start, slope), target0, channel)
+      write(rectified(result.1 + start, slope), target1, channel)
       channel += width
     }
     row += 1
@@ -136,7 +143,7 @@ private func transformOutput3(
 @inline(never)
 private func transformOutput5(
   _ source: UnsafePointer<Float>, _ stride: Int, _ channelCount: Int,
-  _ bias: UnsafePointer<Float>?, _ scratch: UnsafeMutablePointer<Float>,
+  _ bias: UnsafePointer<Float>?, _ slope: Float, _ scratch: UnsafeMutablePointer<Float>,
   _ targets: UnsafePointer<UnsafeMutablePointer<Float>?>
 ) {
   let width = Vector.scalarCount
@@ -178,10 +185,10 @@ private func transformOutput5(
         load(place + 4 * rowLength))
       var start = Vector()
       if let bias { start = load(bias + channel) }
-      write(result.0 + start, target0, channel)
-      write(result.1 + start, target1, channel)
-      write(result.2 + start, target2, channel)
-      write(result.3 + start, target3, channel)
+      write(rectified(result.0 + start, slope), target0, channel)
+      write(rectified(result.1 + start, slope), target1, channel)
+      write(rectified(result.2 + start, slope), target2, channel)
+      write(rectified(result.3 + start, slope), target3, channel)
       channel += width
     }
     row += 1
@@ -191,7 +198,7 @@ private func transformOutput5(
 @inline(never)
 private func transformOutput6To4(
   _ source: UnsafePointer<Float>, _ stride: Int, _ channelCount: Int,
-  _ bias: UnsafePointer<Float>?, _ scratch: UnsafeMutablePointer<Float>,
+  _ bias: UnsafePointer<Float>?, _ slope: Float, _ scratch: UnsafeMutablePointer<Float>,
   _ targets: UnsafePointer<UnsafeMutablePointer<Float>?>
 ) {
   let width = Vector.scalarCount
@@ -235,10 +242,10 @@ private func transformOutput6To4(
         load(place + 5 * rowLength))
       var start = Vector()
       if let bias { start = load(bias + channel) }
-      write(result.0 + start, target0, channel)
-      write(result.1 + start, target1, channel)
-      write(result.2 + start, target2, channel)
-      write(result.3 + start, target3, channel)
+      write(rectified(result.0 + start, slope), target0, channel)
+      write(rectified(result.1 + start, slope), target1, channel)
+      write(rectified(result.2 + start, slope), target2, channel)
+      write(rectified(result.3 + start, slope), target3, channel)
       channel += width
     }
     row += 1
@@ -248,7 +255,7 @@ private func transformOutput6To4(
 @inline(never)
 private func transformOutput6To3(
   _ source: UnsafePointer<Float>, _ stride: Int, _ channelCount: Int,
-  _ bias: UnsafePointer<Float>?, _ scratch: UnsafeMutablePointer<Float>,
+  _ bias: UnsafePointer<Float>?, _ slope: Float, _ scratch: UnsafeMutablePointer<Float>,
   _ targets: UnsafePointer<UnsafeMutablePointer<Float>?>
 ) {
   let width = Vector.scalarCount
@@ -290,9 +297,9 @@ private func transformOutput6To3(
         load(place + 5 * rowLength))
       var start = Vector()
       if let bias { start = load(bias + channel) }
-      write(result.0 + start, target0, channel)
-      write(result.1 + start, target1, channel)
-      write(result.2 + start, target2, channel)
+      write(rectified(result.0 + start, slope), target0, channel)
+      write(rectified(result.1 + start, slope), target1, channel)
+      write(rectified(result.2 + start, slope), target2, channel)
       channel += width
     }
     row += 1

@@ -10,13 +10,18 @@ public final class GeneratorPredictor: Sendable {
   /// Which statistics normalise.
   public let normalization: NormalizationMode
   private let weights: GeneratorWeights
+  /// For fixed statistics.
+  private let folded: FoldedGenerator?
 
   fileprivate init(
     _ generator: UNetGenerator, _ normalization: NormalizationMode, _ context: ComputeContext
   ) {
     self.generator = generator
     self.normalization = normalization
-    weights = .prepared(generator, context: context)
+    let isFolded = normalization == .running && FoldedGenerator.suits(generator)
+    folded = isFolded ? FoldedGenerator(generator, context: context) : nil
+    // Dropout goes the general way, which is rare with fixed statistics.
+    weights = isFolded ? .passing(generator) : .prepared(generator, context: context)
   }
 
   /// Predicts tiles.
@@ -40,6 +45,9 @@ public final class GeneratorPredictor: Sendable {
     precondition(
       neighbourhoods?.count == (normalization == .interpolated ? map.batch : nil),
       "one neighbourhood a sample goes with interpolated normalisation")
+    if let folded, dropoutSeeds == nil {
+      return folded.run(input, context: context).hyperbolicTangent(context: context)
+    }
     return generator.pass(
       input, weights: weights, statistics: source(neighbourhoods),
       dropout: dropoutSeeds.map { .tiles($0) }, keepsAll: false, context: context

@@ -99,22 +99,14 @@ public struct Convolution: Sendable, Equatable, Hashable {
     precondition(
       map.channels == inputChannels,
       "the convolution has \(inputChannels) input channels but the map has \(map.channels)")
-    let windows = PixelWalk.windows(of: map, kernelSize: shape.kernelSize, stride: shape.stride)
-    let outputShape = [map.batch, windows.height, windows.width, outputChannels]
+    let outputShape = [
+      map.batch, shape.outputLength(map.height - 2 * shape.padding),
+      shape.outputLength(map.width - 2 * shape.padding), outputChannels,
+    ]
     return Tensor(shape: outputShape) { output in
-      input.withPointer { values in
-        if case .winograd(let transform) = algorithm {
-          let product = WinogradProduct(
-            tiles: WinogradTiles(
-              transform, of: .all(of: FeatureMapShape(outputShape)), kernels: context.kernels),
-            source: winogradSource(of: map), matrix: weights, bias: bias)
-          WinogradProduct.run([product], input: values, output: output, context: context)
-          return
-        }
-        multiplyGathered(
-          input: values, walk: windows, segments: segments(of: map), matrix: weights, initial: bias,
-          output: output, outputWalk: .all(of: FeatureMapShape(outputShape)), context: context)
-      }
+      convolve(
+        input, weights: weights, bias: bias, slope: 1, to: output,
+        walk: .all(of: FeatureMapShape(outputShape)), context: context)
     }
   }
 
@@ -136,48 +128,18 @@ public struct Convolution: Sendable, Equatable, Hashable {
     precondition(
       map.channels == outputChannels,
       "the adjoint takes \(outputChannels) channels but the map has \(map.channels)")
-    let stride = shape.stride
-    let taps = shape.kernelSize / stride
-    let segments = RowSegments(
-      count: taps, length: taps * outputChannels, stride: map.width * outputChannels)
     let outputShape = [map.batch, height, width, inputChannels]
-    var products: [WinogradProduct] = []
     return Tensor(shape: outputShape) { output in
-      gradient.withPointer { values in
-        if hasTapProducts {
-          let sum = TapProducts(convolution: self, matrix: weights.phases[0], bias: bias)
-          return sum.run(
+      if hasTapProducts {
+        return gradient.withPointer { values in
+          TapProducts(convolution: self, matrix: weights.phases[0], bias: bias).run(
             values, map: map, output: output, outputMap: FeatureMapShape(outputShape),
             context: context)
         }
-        for phase in 0..<stride * stride {
-          let (row, column) = (phase / stride, phase % stride)
-          var source = PixelWalk.all(of: map)
-          var target = PixelWalk.all(of: FeatureMapShape(outputShape))
-          source.base =
-            windowStart(row) * source.rowStride + windowStart(column) * source.pixelStride
-          target.base = row * target.rowStride + column * target.pixelStride
-          target.height = (height - row + stride - 1) / stride
-          target.width = (width - column + stride - 1) / stride
-          target.rowStride *= stride
-          target.pixelStride *= stride
-          (source.height, source.width) = (target.height, target.width)
-          guard target.pixelCount > 0 else { continue }
-          if case .winograd(let transform) = algorithm {
-            products.append(
-              WinogradProduct(
-                tiles: WinogradTiles(transform, of: target, kernels: context.kernels),
-                source: adjointSource(
-                  of: map, firstRow: windowStart(row), firstColumn: windowStart(column)),
-                matrix: weights.phases[phase], bias: bias))
-            continue
-          }
-          multiplyGathered(
-            input: values, walk: source, segments: segments, matrix: weights.phases[phase],
-            initial: bias, output: output, outputWalk: target, context: context)
-        }
-        WinogradProduct.run(products, input: values, output: output, context: context)
       }
+      adjoin(
+        gradient, weights: weights, bias: bias, slope: 1, to: output,
+        walk: .all(of: FeatureMapShape(outputShape)), context: context)
     }
   }
 
@@ -216,14 +178,7 @@ public struct Convolution: Sendable, Equatable, Hashable {
     }
   }
 
-  /// The first row of the window, in the bordered gradient, of the first output row of a phase.
-  func windowStart(_ phase: Int) -> Int {
-    let firstTap = (phase + shape.padding) % shape.stride
-    let taps = shape.kernelSize / shape.stride
-    return (phase + shape.padding - firstTap) / shape.stride - (taps - 1) + shape.adjointPadding
-  }
-
-  private func segments(of map: FeatureMapShape) -> RowSegments {
+  func segments(of map: FeatureMapShape) -> RowSegments {
     RowSegments(
       count: shape.kernelSize, length: shape.kernelSize * inputChannels,
       stride: map.width * map.channels)

@@ -22,13 +22,14 @@ private let elementsPerBlock = 256
 ///   - segments: How a row lies from its start; `count · length` is the matrix's row count.
 ///   - matrix: The right factor.
 ///   - initial: `[columnCount]`, such as the bias; nil for 0.
+///   - slope: Factor of results below 0.
 ///   - output: Memory of the result.
 ///   - outputWalk: Where each row of the result starts; the same number of rows.
 ///   - context: Threads and kernels.
 func multiplyGathered(
   input: UnsafePointer<Float>, walk: PixelWalk, segments: RowSegments, matrix: PackedMatrix,
-  initial: [Float]?, output: UnsafeMutablePointer<Float>, outputWalk: PixelWalk,
-  context: ComputeContext
+  initial: [Float]?, slope: Float = 1, output: UnsafeMutablePointer<Float>,
+  outputWalk: PixelWalk, context: ComputeContext
 ) {
   precondition(
     segments.count * segments.length == matrix.rowCount,
@@ -60,6 +61,15 @@ func multiplyGathered(
         for panel in panels {
           multiplyBlock(
             range.count, rowStarts, segments, matrix, panel, start, outputStarts, context.kernels)
+        }
+        guard slope != 1, !panels.isEmpty else { return }
+        let first = matrix.panel(panels.lowerBound).columns.lowerBound
+        let count = matrix.panel(panels.upperBound - 1).columns.upperBound - first
+        for row in 0..<range.count {
+          let values = outputStarts[row] + first
+          context.kernels.rectifyPixels(
+            pixelCount: 1, channelCount: count, input: values, inputStride: count, slope: slope,
+            output: values, outputStride: count)
         }
       }
     }

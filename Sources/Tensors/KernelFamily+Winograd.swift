@@ -31,22 +31,25 @@ extension KernelFamily {
 
   func transformOutput(
     size: Int, outputSize: Int, source: UnsafePointer<Float>, stride: Int, channelCount: Int,
-    bias: UnsafePointer<Float>?, scratch: UnsafeMutablePointer<Float>,
+    bias: UnsafePointer<Float>?, slope: Float, scratch: UnsafeMutablePointer<Float>,
     targets: UnsafePointer<UnsafeMutablePointer<Float>?>
   ) {
     switch self {
     case .avx512:
       KernelsAVX512.transformOutput(
         size: size, outputSize: outputSize, source: source, stride: stride,
-        channelCount: channelCount, bias: bias, scratch: scratch, targets: targets)
+        channelCount: channelCount, bias: bias, slope: slope, scratch: scratch,
+        targets: targets)
     case .avx2:
       KernelsAVX2.transformOutput(
         size: size, outputSize: outputSize, source: source, stride: stride,
-        channelCount: channelCount, bias: bias, scratch: scratch, targets: targets)
+        channelCount: channelCount, bias: bias, slope: slope, scratch: scratch,
+        targets: targets)
     case .baseline:
       KernelsBaseline.transformOutput(
         size: size, outputSize: outputSize, source: source, stride: stride,
-        channelCount: channelCount, bias: bias, scratch: scratch, targets: targets)
+        channelCount: channelCount, bias: bias, slope: slope, scratch: scratch,
+        targets: targets)
     }
   }
 

@@ -10,6 +10,8 @@ struct WinogradProduct: Sendable {
   let matrix: PackedMatrix
   /// `[columnCount]`, added to every pixel; nil for 0.
   let bias: [Float]?
+  /// Factor of results below 0.
+  var slope: Float = 1
 
   private var transform: WinogradTransform { tiles.transform }
   private var kernels: KernelFamily { tiles.kernels }
@@ -167,7 +169,7 @@ struct WinogradProduct: Sendable {
             size: transform.tileSize, outputSize: size,
             source: sums + (tile - chunk.lowerBound) * productRow,
             stride: productStride(chunk.count), channelCount: matrix.columnCount, bias: bias,
-            scratch: scratch, targets: pixels)
+            slope: slope, scratch: scratch, targets: pixels)
         }
       }
     }

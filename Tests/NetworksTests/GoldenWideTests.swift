@@ -33,14 +33,8 @@ struct GoldenWideTests {
     let context = ComputeContext(parallelism: Parallelism(threadCount: 2), kernels: kernels)
     let (fake, cache) = generator.forward(
       input, dropout: .step(seed: 13, number: 0), context: context)
-    var pixels: [Float] = []
-    for y in stride(from: 0, to: 256, by: 4) {
-      for x in stride(from: 0, to: 256, by: 4) {
-        pixels += fake.values[(y * 256 + x) * 3..<(y * 256 + x) * 3 + 3]
-      }
-    }
     // After tanh the project's bound is absolute.
-    try expect(pixels, "output", absolute: 1e-4)
+    try expect(pixels(fake), "output", absolute: 1e-4)
 
     let (logits, passed) = discriminator.forward(
       [input, fake], weights: discriminator.weights(context: context), context: context)
@@ -57,6 +51,31 @@ struct GoldenWideTests {
     let gradient = generator.backward(
       difference.gradient.adding(slope, context: context), cache: cache, context: context)
     try expect(generator.named(gradient), "gradient.generator.")
+  }
+
+  @Test(
+    "the picture with fixed statistics, folded into the weights, is PyTorch's",
+    arguments: KernelFamily.allCases.filter(\.isSupported))
+  func fixedStatistics(kernels: KernelFamily) throws {
+    let context = ComputeContext(parallelism: Parallelism(threadCount: 2), kernels: kernels)
+    var generator = generator
+    let (_, cache) = generator.forward(
+      input, dropout: .step(seed: 13, number: 0), context: context)
+    generator.updateRunningStatistics(from: cache)
+    let picture = try generator.prepared(normalization: .running, context: context)
+      .predict(input, context: context)
+    try expect(pixels(picture), "fixed", absolute: 1e-4)
+  }
+
+  /// Every fourth pixel.
+  private func pixels(_ picture: Tensor) -> [Float] {
+    var pixels: [Float] = []
+    for y in stride(from: 0, to: 256, by: 4) {
+      for x in stride(from: 0, to: 256, by: 4) {
+        pixels += picture.values[(y * 256 + x) * 3..<(y * 256 + x) * 3 + 3]
+      }
+    }
+    return pixels
   }
 
   /// Evenly spaced elements of every tensor.

@@ -33,6 +33,13 @@ def main():
     tensors = {"output": fake.permute(0, 2, 3, 1)[:, ::4, ::4], "logits": prediction.permute(0, 2, 3, 1)}
     for name, network in (("generator", g), ("discriminator", d)):
         tensors.update({f"gradient.{name}.{k}": sampled(p.grad) for k, p in network.named_parameters()})
+    # With fixed statistics, those that the pass above left, and without dropout.
+    g.eval()
+    for part in g.modules():
+        if isinstance(part, golden.Dropout):
+            part.forward = lambda x: x
+    with torch.no_grad():
+        tensors["fixed"] = g(a).permute(0, 2, 3, 1)[:, ::4, ::4]
     path = pathlib.Path(__file__).parent.parent / "NetworksTests" / "Fixtures" / "pix2pix-wide.safetensors"
     golden.write(path, tensors, {"torch": torch.__version__, "script": "Tests/Reference/pix2pix_wide_golden.py"})
     print(path, path.stat().st_size, "bytes; loss", loss.item())
