@@ -107,7 +107,7 @@ let programs: [Target] = [
     name: "EndToEndTests",
     dependencies: [
       "TestSupport", "Rasters", "Tensors", "Pictures", "Slides", "Pyramids", "Registration",
-      "Networks",
+      "Networks", "Staining",
       "restain",
     ],
     swiftSettings: settings),

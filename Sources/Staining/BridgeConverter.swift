@@ -118,6 +118,8 @@ struct BridgeWalker: Sendable {
   let sampler: BridgeSampler
   let noise: BridgeNoise
   let context: ComputeContext
+  /// Moves the noise by the place of the tile, so that tiles share none.
+  var hasTileNoise = false
 
   /// From a source to its conversion.
   ///
@@ -145,9 +147,11 @@ struct BridgeWalker: Sendable {
     _ state: inout [Float], source: [Float], size: Int, x: Int, y: Int, move: BridgeSampler.Move
   ) throws {
     let estimate = try estimate(state, source: source, size: size, move: move)
+    // No slide is so large that the noise of two tiles would meet.
+    let (left, top) = hasTileNoise ? (x * 512, y * 512) : (x, y)
     advance(
       &state, estimate: estimate, source: source,
-      place: PixelRegion(x: x, y: y, width: size, height: size), move: move)
+      place: PixelRegion(x: left, y: top, width: size, height: size), move: move)
   }
 
   /// The network's estimate of the target.

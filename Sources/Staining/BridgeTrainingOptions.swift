@@ -43,7 +43,11 @@ public struct BridgeTrainingOptions: TrainingSettings {
   /// The options of a preset, sized for a CPU but for the last.
   public init(preset: TrainingOptions.Preset) {
     switch preset {
-    case .small: self.init(network: .small, totalSteps: 20_000)
+    case .small:
+      self.init(network: .small, totalSteps: 20_000)
+      // Ten times the others': in the same time it ends at a third of the loss.
+      learningRate = 1e-3
+      batchSize = 1
     case .medium: self.init(network: .medium, totalSteps: 50_000)
     case .reference:
       self.init(network: .reference, totalSteps: 200_000)

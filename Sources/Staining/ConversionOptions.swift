@@ -44,6 +44,9 @@ public struct BridgeWalk: Codable, Equatable, Sendable {
   public var seed: UInt64 = 1
   /// Whether the estimates of overlapping tiles are blended at every move, not only the last states.
   public var isJoint = false
+  /// Whether every tile draws noise of its own, as tiles that know nothing of each other do: to measure what
+  /// noise that belongs to the slide is worth.
+  package var hasTileNoise = false
 
   /// Leaves everything to the card.
   public init() {}

@@ -148,6 +148,7 @@ public struct SlideConversion: Sendable {
     // A resumed run computes the row before once more.
     try prepare(
       row: max(plan.rows.lowerBound, (resumed?.nextRow ?? plan.rows.lowerBound) - 1))
+    var unsaved: Progress?
     func take(_ band: StitchedBand) throws {
       meter.add(band.image, y: band.y, isRepeated: band.isRepeated)
       guard !band.isRepeated else {
@@ -158,29 +159,47 @@ public struct SlideConversion: Sendable {
       converted += band.convertedCount
       convertedNow += band.convertedCount
       surroundings.progress((band.row + 1 - plan.rows.lowerBound) * plan.columns.count)
-      let isCancelled = surroundings.isCancelled()
-      if isCancelled || surroundings.isCheckpointDue() {
-        let progress = Progress(
-          nextRow: band.row + 1, convertedCount: converted, seam: meter.snapshot)
-        try writer.checkpoint(userState: Array(JSONText.document(progress)))
-      }
-      if isCancelled { throw CancellationError() }
+      let progress = Progress(
+        nextRow: band.row + 1, convertedCount: converted, seam: meter.snapshot)
+      unsaved = progress
+      if surroundings.isCheckpointDue() { try save(progress) }
+      if surroundings.isCancelled() { throw CancellationError() }
       try prepare(row: band.row + 1)
     }
-    if let joint = jointStitcher(isCancelled: surroundings.isCancelled) {
-      try joint.run(
-        source: source, from: resumed?.nextRow, needsConversion: needsConversion, emit: take)
-    } else {
-      try stitcher.run(
-        source: source, from: resumed?.nextRow, needsConversion: needsConversion,
-        convert: { tiles in
-          if surroundings.isCancelled() { throw CancellationError() }
-          return try converter.convert(tiles)
-        }, emit: take)
+    func save(_ progress: Progress) throws {
+      try writer.checkpoint(userState: Array(JSONText.document(progress)))
+      unsaved = nil
+    }
+    do {
+      try convert(
+        stitcher, from: resumed?.nextRow, needsConversion: needsConversion,
+        isCancelled: surroundings.isCancelled, emit: take)
+    } catch let error as CancellationError {
+      // In the middle of a row, which may take an hour: the rows before it are kept.
+      if let unsaved { try save(unsaved) }
+      throw error
     }
     return ConversionSummary(
       convertedCount: converted, convertedNow: convertedNow, tileCount: plan.tileCount,
       seam: meter.score, pyramid: try writer.finish())
+  }
+
+  /// Hands out finished rows, from a walk of the whole slide or tile by tile.
+  private func convert(
+    _ stitcher: TileStitcher, from row: Int?,
+    needsConversion: @escaping @Sendable (SourceTile) -> Bool,
+    isCancelled: @escaping @Sendable () -> Bool, emit: (StitchedBand) throws -> Void
+  ) throws {
+    if let joint = jointStitcher(isCancelled: isCancelled) {
+      return try joint.run(
+        source: source, from: row, needsConversion: needsConversion, emit: emit)
+    }
+    try stitcher.run(
+      source: source, from: row, needsConversion: needsConversion,
+      convert: { tiles in
+        if isCancelled() { throw CancellationError() }
+        return try converter.convert(tiles)
+      }, emit: emit)
   }
 
   /// What walks the slide as one field, where that is asked for.
@@ -405,6 +424,7 @@ public struct SlideConversion: Sendable {
       provenance["sampler"] = (options.bridge.sampler ?? bridge.sampler).rawValue
       provenance["seed"] = "\(options.bridge.seed)"
       if options.bridge.isJoint { provenance["joint"] = "true" }
+      if options.bridge.hasTileNoise { provenance["noise"] = "of the tile" }
     }
     if let seed = options.dropoutSeed { provenance["dropout_seed"] = "\(seed)" }
     if options.region != nil {

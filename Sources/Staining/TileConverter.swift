@@ -131,7 +131,8 @@ extension StainModel {
           sampler: BridgeSampler(
             schedule: bridge.schedule, evaluations: evaluations,
             kind: options.bridge.sampler ?? bridge.sampler),
-          noise: BridgeNoise(key: noiseKey), context: context),
+          noise: BridgeNoise(key: noiseKey), context: context,
+          hasTileNoise: options.bridge.hasTileNoise),
         modelPath: path)
     case .pix2pix:
       let predictor = try generator(path: path).prepared(

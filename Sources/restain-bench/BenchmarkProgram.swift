@@ -26,7 +26,7 @@ enum BenchmarkProgram {
   /// Every suite, in the order in which the help shows them.
   static let suites: [any Suite.Type] = [
     InferenceSuite.self, TrainingSuite.self, RegistrationSuite.self, PyramidSuite.self,
-    LimitsSuite.self,
+    SeamsSuite.self, LimitsSuite.self,
   ]
 
   /// Runs a command line.

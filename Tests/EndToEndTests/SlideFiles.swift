@@ -1,6 +1,7 @@
 import Foundation
 import Pyramids
 import Rasters
+import Slides
 import TestSupport
 
 /// Slides that end-to-end tests make for themselves.
@@ -26,6 +27,13 @@ enum SlideFiles {
       options: PyramidOptions(
         compression: .deflate, pixelSize: pixelSize.map { PixelSize($0) },
         description: PyramidDescription(name: "test")))
+  }
+
+  /// All pixels of a slide, as OpenSlide reads them.
+  static func pixels(of path: String) throws -> RGBImage {
+    let slide = try Slide(path: path)
+    return try slide.read(
+      PixelRegion(x: 0, y: 0, width: slide.width, height: slide.height), level: 0)
   }
 
   /// The one JSON object that a verb printed.

@@ -17,10 +17,11 @@ enum TrainI2SBCommand: Command {
   static let crop = Option<Int?>.optional(
     "crop", .integer("PX", in: 32...4096),
     "edge of the squares cut out of the tiles, a multiple of 32; the preset's if not given")
-  static let batch = Option<Int>.value(
-    "batch", .integer(in: 1...256), default: "4", "tiles a step")
-  static let learningRate = Option<Double>.value(
-    "learning-rate", .number("RATE", in: 1e-8...1), default: "0.0001", "step size at the start")
+  static let batch = Option<Int?>.optional(
+    "batch", .integer(in: 1...256), "tiles a step; 1 for the preset small, else 4, if not given")
+  static let learningRate = Option<Double?>.optional(
+    "learning-rate", .number("RATE", in: 1e-8...1),
+    "step size at the start; 0.001 for the preset small, else 0.0001, if not given")
   static let betaMax = Option<Double>.value(
     "beta-max", .number("BETA", in: 0.001...10), default: "0.3", "noise in the middle of the bridge"
   )
@@ -79,8 +80,8 @@ enum TrainI2SBCommand: Command {
       options.cropSize = size
     }
     if let count = context[TrainingRun.steps] { options.totalSteps = count }
-    options.batchSize = context[batch]
-    options.learningRate = context[learningRate]
+    options.batchSize = context[batch] ?? options.batchSize
+    options.learningRate = context[learningRate] ?? options.learningRate
     options.validationInterval = context[TrainingRun.validationInterval]
     options.fromStain = context[TrainingRun.fromStain]
     options.toStain = context[TrainingRun.toStain]
