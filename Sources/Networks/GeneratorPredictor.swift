@@ -24,6 +24,11 @@ public final class GeneratorPredictor: Sendable {
     weights = isFolded ? .passing(generator) : .prepared(generator, context: context)
   }
 
+  /// Bytes of memory of the parameters and of what was laid out.
+  public var byteCount: Int {
+    4 * generator.parameterCount + weights.byteCount + (folded?.byteCount ?? 0)
+  }
+
   /// Predicts tiles.
   ///
   /// - Parameters:

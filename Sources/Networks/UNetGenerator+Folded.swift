@@ -48,6 +48,11 @@ struct FoldedGenerator: Sendable {
     }
   }
 
+  /// Bytes of memory of the weights.
+  var byteCount: Int {
+    levels.reduce(0) { $0 + $1.downWeights.byteCount + $1.upWeights.byteCount }
+  }
+
   /// The generator's picture, before the hyperbolic tangent.
   ///
   /// - Parameters:

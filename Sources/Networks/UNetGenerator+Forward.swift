@@ -40,6 +40,15 @@ enum GeneratorWeights: Sendable {
       up: generator.levels.map { generator.store.adjointPacked($0.up, context) })
   }
 
+  /// Bytes of memory, beside the generator.
+  var byteCount: Int {
+    switch self {
+    case .prepared(let down, let up):
+      down.reduce(0) { $0 + $1.byteCount } + up.reduce(0) { $0 + $1.byteCount }
+    case .passing: 0
+    }
+  }
+
   func down(_ level: Int, context: ComputeContext) -> PackedMatrix {
     switch self {
     case .prepared(let down, _): down[level]

@@ -84,6 +84,7 @@ final class InterpolatedConverter: TileConverter {
 
   func memory(threadCount: Int) -> Int {
     // Mean and variance, three rows of tiles and the two columns beside the region.
-    3 * (plan.columns.count + 2) * 8 * converter.predictor.generator.normalizedChannelCount
+    converter.memory(threadCount: threadCount) + 3 * (plan.columns.count + 2) * 8
+      * converter.predictor.generator.normalizedChannelCount
   }
 }

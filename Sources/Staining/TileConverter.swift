@@ -56,6 +56,8 @@ struct GeneratorConverter: TileConverter {
     try convert(tiles, neighbourhoods: nil)
   }
 
+  func memory(threadCount: Int) -> Int { predictor.byteCount }
+
   /// The statistics that each tile would be normalised with by itself.
   func statistics(_ tiles: [SourceTile]) throws -> [TileStatistics] {
     tiles.isEmpty ? [] : try predictor.statistics(input(tiles), context: context)

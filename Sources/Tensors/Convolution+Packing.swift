@@ -1,6 +1,9 @@
 /// The weights of a convolution's adjoint, one matrix for every phase of the output's pixels.
 public struct AdjointWeights: Sendable {
   let phases: [PackedMatrix]
+
+  /// Bytes of memory.
+  public var byteCount: Int { phases.reduce(0) { $0 + $1.byteCount } }
 }
 
 extension Convolution {

@@ -60,6 +60,9 @@ public final class PackedMatrix: Sendable {
 
   deinit { storage.deallocate() }
 
+  /// Bytes of memory.
+  public var byteCount: Int { matrixCount * matrixStride * MemoryLayout<Float>.stride }
+
   /// How many panels there are.
   var panelCount: Int { (columnCount + 2 * vectorWidth - 1) / (2 * vectorWidth) }
 
