@@ -13,7 +13,8 @@ public struct DamagedTile: Hashable, Sendable {
 extension Slide {
   /// The tiles read so far whose data are damaged though they decode, in the order of the file.
   ///
-  /// Known where levels are read tile by tile without OpenSlide, which does not tell.
+  /// Known where levels are read tile by tile without OpenSlide, which does not tell, and as far as the
+  /// decoder notices: of 30 single bits flipped in JPEG data it noticed 10.
   public var damagedTiles: [DamagedTile] { tiles?.damagedTiles ?? [] }
 
   /// What is to be told about ``damagedTiles``, in one line; nothing where there are none.

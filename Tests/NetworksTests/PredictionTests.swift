@@ -40,6 +40,38 @@ struct PredictionTests {
     }
   }
 
+  @Test(
+    "at the presets' depth a tile is the same bits in a batch of any size, on 1, 2 and 4 threads",
+    arguments: KernelFamily.allCases.filter(\.isSupported))
+  func smallPreset(kernels: KernelFamily) throws {
+    let single = ComputeContext(kernels: kernels)
+    let predictor = UNetGenerator(baseChannels: 16, seed: 4)
+      .prepared(normalization: .reference, context: single)
+    let tiles = randomPictures(count: 5, size: 256, seed: 8)
+    let size = 256 * 256 * 3
+    func part(_ range: Range<Int>) -> Tensor {
+      Tensor(
+        shape: [range.count, 256, 256, 3],
+        values: Array(tiles.values[range.lowerBound * size..<range.upperBound * size]))
+    }
+    let together = try predictor.predict(tiles, context: single)
+    for threadCount in [2, 4] {
+      let context = ComputeContext(
+        parallelism: Parallelism(threadCount: threadCount), kernels: kernels)
+      #expect(try predictor.predict(tiles, context: context) == together, "\(threadCount) threads")
+    }
+    for batch in [1, 2, 4] {
+      for start in stride(from: 0, to: 5, by: batch) {
+        let range = start..<min(5, start + batch)
+        let result = try predictor.predict(part(range), context: single)
+        #expect(
+          result.values[...]
+            == together.values[range.lowerBound * size..<range.upperBound * size],
+          "batch \(batch) from \(start)")
+      }
+    }
+  }
+
   @Test("dropout changes the result, the same seed gives it again, another seed another one")
   func dropout() throws {
     let context = ComputeContext()

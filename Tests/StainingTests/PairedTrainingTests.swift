@@ -45,6 +45,53 @@ private struct RecordingEngine: TrainingEngine {
   }
 }
 
+/// A network that gives the toy data set's target: at first in blocks of 16 pixels, then clear but too bright.
+private struct DegradingEngine: TrainingEngine {
+  static let lossNames = ["loss"]
+
+  var completedSteps = 0
+
+  init(options: TrainingOptions) {}
+  init(checkpoint: SafetensorsFile, options: TrainingOptions) {}
+
+  func learningRate(atStep step: Int) -> Double { 1 }
+
+  mutating func step(input: Tensor, target: Tensor, context: ComputeContext) -> [Double] {
+    completedSteps += 1
+    return [0]
+  }
+
+  func checkpoint(metadata: [String: String]) -> SafetensorsFile {
+    SafetensorsFile(tensors: [], metadata: metadata)
+  }
+
+  func settled(data: TrainingData, context: ComputeContext) -> SettledModel {
+    let isClear = completedSteps > 1
+    return SettledModel(
+      predict: { input in
+        var target = input.values
+        for pixel in 0..<target.count / 3 {
+          target[pixel * 3] = input.values[pixel * 3 + 1]
+          target[pixel * 3 + 1] = input.values[pixel * 3 + 2]
+          target[pixel * 3 + 2] = (input.values[pixel * 3] - 1) / 2
+        }
+        return Tensor(
+          shape: input.shape, values: isClear ? target.map { $0 + 0.3 } : Self.coarse(target))
+      }, state: StateDictionary([]), card: identityModel(microns: 0.5).card)
+  }
+
+  /// Every block of 16 × 16 pixels as its mean.
+  private static func coarse(_ values: [Float]) -> [Float] {
+    var sums = [Float](repeating: 0, count: values.count / 256)
+    func block(_ index: Int) -> Int {
+      let (row, column) = (index / 768, index % 768 / 3)
+      return (row / 16 * 16 + column / 16) * 3 + index % 3
+    }
+    for index in values.indices { sums[block(index)] += values[index] }
+    return values.indices.map { sums[block($0)] / 256 }
+  }
+}
+
 @Suite("What a training is shown, and what it shows", .serialized)
 struct PairedTrainingTests {
   private let folder: TemporaryDirectory
@@ -128,6 +175,22 @@ struct PairedTrainingTests {
     // Figures from both tiles at once, then the grid one by one; twice.
     #expect(
       predicted == [held[0] + held[1], held[0], held[1], held[0] + held[1], held[0], held[1]])
+  }
+
+  @Test("the criterion decides which model is kept: L1 the coarse one, the mixture the clear one")
+  func criterion() throws {
+    for (criterion, expected) in [(ValidationFigures.Criterion.l1, 1), (.mixture, 2), (nil, 1)] {
+      var options = TrainingOptions(baseChannels: 1, totalSteps: 3)
+      options.validationInterval = 1
+      options.chosenCriterion = criterion
+      var training = try PairedTraining<DegradingEngine>(
+        data: data, options: options, files: TrainingFiles(model: folder.path("m")),
+        resumes: false, restainVersion: "test", context: ComputeContext(),
+        surroundings: TrainingSurroundings())
+      let summary = try training.run()
+      #expect(summary.bestStep == expected, "\(String(describing: criterion))")
+      #expect(summary.best.map { $0.l1 > 0.25 } == (expected == 2))
+    }
   }
 
   @Test("a grid of input, generated and real tiles can be looked at while the training goes on")

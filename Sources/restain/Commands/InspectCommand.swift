@@ -12,7 +12,8 @@ enum InspectCommand: Command {
     discussion: """
       A slide that cannot be opened gives one line on the error output, and the others are shown all \
       the same; the status is then 3, or that of the error if only one slide was named. --check also \
-      finds JPEG data that decode but are damaged, in plainly stored TIFF levels: a problem, and status 3.
+      reports JPEG data that decode, but at which the decoder stumbles, in plainly stored TIFF levels: a \
+      problem, and status 3. It cannot see a change that leaves a valid stream.
       """,
     operands: [Operand("SLIDE", "any slide that OpenSlide opens", count: .oneOrMore)],
     options: [check.entry, SharedOptions.slidePixelSize.entry, SharedOptions.json.entry],
