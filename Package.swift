@@ -69,7 +69,7 @@ let layers: [[Target]] = [
   // 2: files, networks, registration
   layer("Slides", ["COpenSlide", "CTIFF", "Rasters"], tests: ["Pyramids"]),
   layer("Pyramids", ["CTIFF", "Rasters"]),
-  layer("Registration", ["Rasters", "Tensors"], tests: ["Pictures"]),
+  layer("Registration", ["Rasters", "Tensors"], tests: ["Phantoms", "Pictures"]),
   layer("Networks", ["Tensors"], fixtures: ["Fixtures"]),
   layer("Stitching", ["Rasters"]),
   // 3: what the product does

@@ -7,12 +7,14 @@ public struct RegistrationOptions: Sendable, Hashable {
 
   /// Threads for the loops over pixels; the result does not depend on it.
   public var threadCount: Int
-  /// Pixels between B-spline knots, at every pixel size: 64 px are 256 µm at 4 µm a pixel.
+  /// Pixels between B-spline knots: 64 px are 256 µm at 4 µm a pixel; half as many from 8 µm on.
   public var knotPixels = 64
-  /// What bending costs in square microns; see ``FreeFormAlignment``.
+  /// What bending costs in square microns where every detail agrees; see ``FreeFormAlignment``.
   public var stiffness = 1000.0
-  /// What says how like the sections are once they roughly lie on each other.
-  public var similarity = Similarity.localCorrelation
+  /// What bending costs in square microns before that, where a section's structures may differ from the other's.
+  public var coarseStiffness = 30_000.0
+  /// What says how like the sections are while they are bent.
+  public var similarity = Similarity.combined
   /// The coarsest pixel size at which the section is bent, in microns.
   public var coarsestBend = 64.0
   /// Steps of the optimiser at each pixel size.
@@ -21,8 +23,10 @@ public struct RegistrationOptions: Sendable, Hashable {
   /// Makes the default options for a number of threads.
   public init(threadCount: Int = 1) { self.threadCount = threadCount }
 
-  /// Measures of similarity; all three ignore which of two stains is the darker.
+  /// Measures of similarity; all of them ignore which of two stains is the darker.
   public enum Similarity: String, Sendable, Hashable, CaseIterable {
+    /// Gradient fields and mutual information together; local correlation where every detail agrees.
+    case combined
     /// Squared correlation over a window of nine pixels.
     case localCorrelation = "local-correlation"
     /// Normalised gradient fields.
@@ -31,9 +35,15 @@ public struct RegistrationOptions: Sendable, Hashable {
     case mutualInformation = "mutual-information"
   }
 
-  var metric: MetricKind {
+  /// For straight maps and for bending down to where detail begins.
+  var bendMetric: MetricKind {
+    similarity == .combined ? .combined : detailMetric
+  }
+
+  /// For bending where every detail agrees.
+  var detailMetric: MetricKind {
     switch similarity {
-    case .localCorrelation: .localCorrelation(radius: Self.correlationRadius)
+    case .localCorrelation, .combined: .localCorrelation(radius: Self.correlationRadius)
     case .gradientField: .gradientField
     case .mutualInformation: .mutualInformation
     }
@@ -42,7 +52,7 @@ public struct RegistrationOptions: Sendable, Hashable {
   /// For the start, where poses compete: mutual information over a whole section says too little there.
   var startMetric: MetricKind {
     similarity == .mutualInformation
-      ? .localCorrelation(radius: Self.correlationRadius) : metric
+      ? .localCorrelation(radius: Self.correlationRadius) : detailMetric
   }
 
   private static let correlationRadius = 4

@@ -51,7 +51,8 @@ struct RegistrationRun {
     let stage = RigidStage(rows: rows, metric: options.startMetric)
     guard let pose = stage.outcome(fixed: fixed, moving: moving) else { return nothing(.noOverlap) }
     let affine = straightened(pose.affine)
-    let bent = bent(affine)
+    let bent = BendStage(fixed: fixed, moving: moving, options: options, rows: rows).bent(
+      affine, fixedFrame: fixedImage.frame, movingFrame: movingImage.frame)
     return RegistrationJudge(run: self, rows: rows).result(
       before: centred, rigid: pose.rigid, affine: affine, bent: bent, margin: pose.margin)
   }
@@ -70,7 +71,7 @@ struct RegistrationRun {
     for index in stride(from: min(1, fixed.levels.count - 1), through: 0, by: -1)
     where index < moving.levels.count {
       let problem = LevelProblem(
-        fixed: fixed.levels[index], moving: moving.levels[index], metric: options.metric,
+        fixed: fixed.levels[index], moving: moving.levels[index], metric: options.detailMetric,
         rows: rows)
       let alignment = FreeFormAlignment(
         problem: problem, affine: start.affine,
@@ -89,74 +90,11 @@ struct RegistrationRun {
     for index in stride(from: coarsest, through: 0, by: -1)
     where index == coarsest || fixed.levels[index].pixelSize >= 7.9 {
       let problem = LevelProblem(
-        fixed: fixed.levels[index], moving: moving.levels[index], metric: options.metric,
+        fixed: fixed.levels[index], moving: moving.levels[index], metric: options.bendMetric,
         rows: rows)
       map = ParametricAlignment(problem: problem, freedom: .affine).improved(map).map
     }
     return map
-  }
-
-  /// Bends from coarse to fine; the knots come closer with the pixels.
-  private func bent(_ affine: AffineMap) -> DisplacementGrid {
-    let count = min(fixed.levels.count, moving.levels.count)
-    let coarsest =
-      (0..<count).last { fixed.levels[$0].pixelSize <= options.coarsestBend * 1.001 } ?? 0
-    var grid: DisplacementGrid?
-    for index in stride(from: coarsest, through: 0, by: -1) {
-      let level = fixed.levels[index]
-      // Where serial sections differ in every nucleus, the finest level would follow noise.
-      if index == 0, let grid, contrast(affine, grid) < Self.leastContrast { break }
-      // Coarse levels get knots twice as dense for their pixels: a large warp has to be caught there.
-      let knotPixels = index < 2 ? options.knotPixels : options.knotPixels / 2
-      let spacing = Double(knotPixels) * level.pixelSize
-      let start: DisplacementGrid
-      if let grid {
-        start = grid.spacing > 1.5 * spacing ? grid.refined() : grid
-      } else {
-        start = DisplacementGrid(
-          spacing: spacing,
-          covering: MicronPoint(
-            x: Double(level.width) * level.pixelSize, y: Double(level.height) * level.pixelSize))
-      }
-      let problem = LevelProblem(
-        fixed: level, moving: moving.levels[index], metric: options.metric, rows: rows)
-      let alignment = FreeFormAlignment(
-        problem: problem, affine: affine, knotPixels: knotPixels,
-        stiffness: options.stiffness, maxIterations: options.maxIterations)
-      grid = alignment.improved(start).grid
-    }
-    guard let grid else {
-      return DisplacementGrid(spacing: 256, covering: fixedImage.frame.extent)
-    }
-    return grid
-  }
-
-  /// The finest level is used where the similarity is that many times chance.
-  private static let leastContrast = 2.0
-  /// Far enough that nothing of what was found is left, near enough to be tissue of the same kind.
-  private static let chanceMicrons = 300.0
-
-  /// The similarity at the finest level over the mean of the same map shifted in eight directions.
-  private func contrast(_ affine: AffineMap, _ grid: DisplacementGrid) -> Double {
-    var chance = 0.0
-    for direction in 0..<8 {
-      let angle = Double(direction) * .pi / 4
-      var shifted = affine
-      shifted.c += Self.chanceMicrons * cos(angle)
-      shifted.f += Self.chanceMicrons * sin(angle)
-      chance += similarity(shifted, grid) / 8
-    }
-    return similarity(affine, grid) / max(chance, 1e-6)
-  }
-
-  /// The mean squared local correlation at the finest level over tissue that both sections have.
-  private func similarity(_ affine: AffineMap, _ grid: DisplacementGrid) -> Double {
-    let warped = WarpedPlanes(
-      fixed: fixed.levels[0], moving: moving.levels[0], affine: affine, displacement: grid,
-      rows: rows)
-    return warped.similarity(
-      fixed: fixed.levels[0],
-      weights: zip(fixed.levels[0].tissue.values, warped.tissue.values).map { $0 * $1 }, rows: rows)
   }
 
   private func nothing(_ reason: RegistrationReason) -> RegistrationResult {

@@ -38,6 +38,30 @@ extension SectionTransform {
   }
 }
 
+extension SectionTransform {
+  /// The displacement halfway between this map's and that of another map's inverse, on this one's knots.
+  ///
+  /// `u(x) = A⁻¹((y(x) + z⁻¹(x)) / 2) − x` at every knot, where `z` is the other map.
+  ///
+  /// - Parameter back: A map from this one's moving section to its fixed section.
+  /// - Returns: Nothing where this map is straight.
+  func displacement(averagedWithInverseOf back: SectionTransform) -> DisplacementGrid? {
+    guard var grid = displacement, let inverse = affine.inverse else { return nil }
+    for row in 0..<grid.rows {
+      for column in 0..<grid.columns {
+        let place = MicronPoint(
+          x: Double(column - 1) * grid.spacing, y: Double(row - 1) * grid.spacing)
+        let one = movingPoint(for: place)
+        let other = back.fixedPoint(for: place)
+        let middle = inverse(x: (one.x + other.x) / 2, y: (one.y + other.y) / 2)
+        grid.x[row * grid.columns + column] = Float(middle.x - place.x)
+        grid.y[row * grid.columns + column] = Float(middle.y - place.y)
+      }
+    }
+    return grid.interpolatingItsValues()
+  }
+}
+
 extension DisplacementGrid {
   /// The spline whose values at the knots are this grid's numbers.
   ///

@@ -24,6 +24,8 @@ package enum MetricKind: Sendable, Hashable {
   case localCorrelation(radius: Int)
   /// Mutual information of the densities.
   case mutualInformation
+  /// The mean of gradient fields and mutual information.
+  case combined
 
   package func metric(
     for plane: FloatBuffer, width: Int, height: Int, weights: FloatBuffer, rows: RowLoop
@@ -39,6 +41,12 @@ package enum MetricKind: Sendable, Hashable {
         reference: plane, width: width, height: height, radius: radius, rows: rows)
     case .mutualInformation:
       MutualInformationMetric(reference: plane, width: width, height: height)
+    case .combined:
+      CombinedMetric(
+        GradientFieldMetric(
+          reference: plane, width: width, height: height, weights: weights, rows: rows),
+        MutualInformationMetric(reference: plane, width: width, height: height), width: width,
+        height: height)
     }
   }
 }

@@ -99,7 +99,7 @@ struct LandmarkPairs {
         let seconds = context.seconds {
           found = SectionRegistration.register(
             fixed: fixed.image, moving: moving.image,
-            options: RegistrationOptions(threadCount: context.threadCount))
+            options: RegistrationSuite.options(context))
         }
         guard let result = found,
           let accuracy = RegistrationAccuracy(

@@ -21,6 +21,11 @@ enum RegistrationSuite: Suite {
   static let rotation = Option<Double>.value(
     "rotate", .number("DEG", in: -360...360), default: "0",
     "with --pairs, turn the moving section first, counter-clockwise on the screen")
+  static let distant = Option<Int?>.optional(
+    "distant", .integer(in: 1...1000),
+    "register so many pairs of each synthetic tissue cut 15 and 35 µm apart instead")
+  static let similarity = Option<RegistrationOptions.Similarity>.value(
+    "similarity", .choice(), default: "combined", "with --distant or --pairs, what is maximised")
   static let mirror = Option.flag("mirror", "with --pairs, mirror the moving section first")
 
   static let description = CommandDescription(
@@ -30,12 +35,22 @@ enum RegistrationSuite: Suite {
       one lacks a fifth of its tissue; every fifth is unstained. A phantom is wrong where the median \
       error over 20 µm is larger than 20 µm.
 
+      --distant registers sections whose cells differ and whose vessels and glands have changed: what \
+      parameters are chosen on.
+
       --pairs prints the median rTRE and the robustness of every directed pair and their means.
       """,
     options: [
       fixed.entry, moving.entry, phantoms.entry, seed.entry, pairs.entry, rotation.entry,
-      mirror.entry,
+      mirror.entry, distant.entry, similarity.entry,
     ])
+
+  /// The default options with the threads and the similarity that were asked for.
+  static func options(_ context: BenchmarkContext) -> RegistrationOptions {
+    var options = RegistrationOptions(threadCount: context.threadCount)
+    options.similarity = context[similarity]
+    return options
+  }
 
   private struct PairMeasurement: Encodable {
     let seconds: Double
@@ -53,6 +68,8 @@ enum RegistrationSuite: Suite {
   static func run(_ context: BenchmarkContext) throws {
     if let count = context[phantoms] {
       try measurePhantoms(count, context)
+    } else if let count = context[distant] {
+      try DistantPairs(context: context).measure(count: count, firstSeed: context[seed])
     } else if let folder = context[pairs] {
       try LandmarkPairs(folder: folder, context).measure()
     } else if let reference = context[fixed], let other = context[moving] {
@@ -60,7 +77,7 @@ enum RegistrationSuite: Suite {
     } else {
       throw UsageError.conflict(
         subject: "registration", problem: "nothing to register",
-        advice: "pass --fixed and --moving, --pairs or --phantoms")
+        advice: "pass --fixed and --moving, --pairs, --distant or --phantoms")
     }
   }
 

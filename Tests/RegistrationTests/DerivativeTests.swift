@@ -20,7 +20,9 @@ struct DerivativeTests {
 
   @Test(
     "a metric's derivative agrees with central differences along random directions",
-    arguments: [MetricKind.gradientField, .localCorrelation(radius: 3), .mutualInformation])
+    arguments: [
+      MetricKind.gradientField, .localCorrelation(radius: 3), .mutualInformation, .combined,
+    ])
   func metric(kind: MetricKind) {
     let rows = RowLoop(threadCount: 1)
     let weights = FloatBuffer(

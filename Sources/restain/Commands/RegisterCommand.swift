@@ -12,7 +12,7 @@ enum RegisterCommand: Command {
   static let fine = Option.flag("fine", "work at 2 µm a pixel instead of 4")
 
   static let similarity = Option<RegistrationOptions.Similarity>.value(
-    "similarity", .choice(), default: "local-correlation", "what is maximised after the start")
+    "similarity", .choice(), default: "combined", "what is maximised after the start")
 
   static let description = CommandDescription(
     "register", "find where one serial section lies on another",

@@ -1,0 +1,74 @@
+import Phantoms
+import Rasters
+import Registration
+import Testing
+
+@Suite("Sections whose structures differ")
+struct DistantSectionsTests {
+  private func images(_ sections: DistantSections) -> (fixed: SectionImage, moving: SectionImage) {
+    func image(_ picture: RGBImage) -> SectionImage {
+      SectionImage(
+        image: picture, pixelSize: DistantSections.pixelSize,
+        frame: SectionFrame(
+          name: "section", width: picture.width, height: picture.height,
+          pixelSize: PixelSize(DistantSections.pixelSize)))
+    }
+    return (image(sections.fixed), image(sections.moving))
+  }
+
+  /// Places within the middle of the frame whose truth lies on the moving section, too.
+  private func places(_ sections: DistantSections) -> [(place: MicronPoint, truth: MicronPoint)] {
+    let span = 300..<DistantSections.extent - 300
+    return stride(from: span.lowerBound, to: span.upperBound, by: 80).flatMap { y in
+      stride(from: span.lowerBound, to: span.upperBound, by: 80).compactMap { x in
+        let place = MicronPoint(x: x, y: y)
+        let truth = sections.movingPoint(place)
+        return span.contains(truth.x) && span.contains(truth.y) ? (place, truth) : nil
+      }
+    }
+  }
+
+  private func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+  @Test(
+    "lie on each other within their distance in the block, and both directions agree",
+    arguments: [DistantSections.Tissue.spongy, .glandular])
+  func directions(tissue: DistantSections.Tissue) throws {
+    let depth = 15.0
+    let sections = try DistantSections(tissue: tissue, depthMicrons: depth, seed: 12)
+    let (fixed, moving) = images(sections)
+    let options = RegistrationOptions(threadCount: 2)
+    let there = SectionRegistration.register(fixed: fixed, moving: moving, options: options)
+    let back = SectionRegistration.register(fixed: moving, moving: fixed, options: options)
+    let places = places(sections)
+    let errors = places.map { there.transform.movingPoint(for: $0.place).distance(to: $0.truth) }
+    // A border at 45° moves by the depth: what is matched border by border is not further off.
+    #expect(median(errors) < depth)
+    let straight = SectionTransform(
+      fixed: there.transform.fixed, moving: there.transform.moving, affine: there.transform.affine)
+    let straightErrors = places.map { straight.movingPoint(for: $0.place).distance(to: $0.truth) }
+    #expect(median(errors) < median(straightErrors))
+    // The two ways share their maps but for the straight part, which each finds by itself: half a pixel.
+    let disagreements = places.map {
+      there.transform.movingPoint(for: $0.place).distance(
+        to: back.transform.fixedPoint(for: $0.place))
+    }
+    #expect(median(disagreements) < DistantSections.pixelSize / 2)
+  }
+
+  @Test("are found better by gradients and densities together than by local correlation")
+  func metrics() throws {
+    let sections = try DistantSections(tissue: .spongy, depthMicrons: 35, seed: 12)
+    let (fixed, moving) = images(sections)
+    let places = places(sections)
+    func error(_ similarity: RegistrationOptions.Similarity) -> Double {
+      var options = RegistrationOptions(threadCount: 2)
+      options.similarity = similarity
+      let map = SectionRegistration.register(
+        fixed: fixed, moving: moving, options: options
+      ).transform
+      return median(places.map { map.movingPoint(for: $0.place).distance(to: $0.truth) })
+    }
+    #expect(error(.combined) < error(.localCorrelation))
+  }
+}
