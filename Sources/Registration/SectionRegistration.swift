@@ -17,13 +17,37 @@ public enum SectionRegistration {
   public static func register(
     fixed: SectionImage, moving: SectionImage, options: RegistrationOptions = RegistrationOptions()
   ) -> RegistrationResult {
+    run(fixed, moving, options).result()
+  }
+
+  /// The same, bent further at finer pixel sizes where that makes it better.
+  ///
+  /// - Parameters:
+  ///   - fixed: The reference section (H&E).
+  ///   - moving: The section that is warped, at the same pixel size.
+  ///   - options: How.
+  ///   - fine: The two slides at finer pixel sizes, read by tiles.
+  /// - Returns: The map, the rigid map and the report.
+  /// - Throws: What the slides throw.
+  public static func register(
+    fixed: SectionImage, moving: SectionImage, options: RegistrationOptions = RegistrationOptions(),
+    fine: FineSections
+  ) throws -> RegistrationResult {
+    let run = run(fixed, moving, options)
+    return try run.result { affine, grid in
+      fine.levels.isEmpty ? nil : try run.refined(grid, affine: affine, by: fine)
+    }
+  }
+
+  private static func run(
+    _ fixed: SectionImage, _ moving: SectionImage, _ options: RegistrationOptions
+  ) -> RegistrationRun {
     precondition(
       abs(fixed.pixelSize - moving.pixelSize) < 1e-6 * fixed.pixelSize,
       "sections at \(fixed.pixelSize) and \(moving.pixelSize) µm a pixel")
-    let run = RegistrationRun(
+    return RegistrationRun(
       fixedImage: fixed, movingImage: moving, fixed: SectionPlanes(fixed),
       moving: SectionPlanes(moving), options: options)
-    return run.result()
   }
 }
 
@@ -35,7 +59,7 @@ struct RegistrationRun {
   let moving: SectionPlanes
   let options: RegistrationOptions
 
-  private var rows: RowLoop { RowLoop(threadCount: options.threadCount) }
+  var rows: RowLoop { RowLoop(threadCount: options.threadCount) }
 
   /// The identity about the two slides' centres.
   private var centred: AffineMap {
@@ -44,16 +68,25 @@ struct RegistrationRun {
     return AffineMap(a: 1, b: 0, c: to.x - from.x, d: 0, e: 1, f: to.y - from.y)
   }
 
-  func result() -> RegistrationResult {
+  func result() -> RegistrationResult { result { _, _ in nil } }
+
+  /// `refine` bends further, from the affine map and the bending found, or returns nothing.
+  func result(
+    _ refine: (AffineMap, DisplacementGrid) throws -> DisplacementGrid?
+  ) rethrows -> RegistrationResult {
     guard min(fixed.tissueArea, moving.tissueArea) >= RegistrationGates.leastTissue else {
       return nothing(.noTissue)
     }
     let stage = RigidStage(rows: rows, metric: options.startMetric)
     guard let pose = stage.outcome(fixed: fixed, moving: moving) else { return nothing(.noOverlap) }
-    let affine = straightened(pose.affine)
-    let bent = bent(affine)
+    let start = StartChoice(run: self).start(pose, straightened: straightened(pose.affine))
+    let affine = start.affine
+    let (bent, isDetailed) = bent(affine)
+    // Where the working pixel size says nothing new, a finer one would follow noise.
+    let finer = isDetailed ? try refine(affine, bent) : nil
     return RegistrationJudge(run: self, rows: rows).result(
-      before: centred, rigid: pose.rigid, affine: affine, bent: bent, margin: pose.margin)
+      before: centred, rigid: start.rigid, affine: affine,
+      bent: [bent] + (finer.map { [$0] } ?? []), margin: start.margin)
   }
 
   /// Goes on from a map that was found by another way, such as through a neighbouring section.
@@ -69,18 +102,13 @@ struct RegistrationRun {
     // From twice the working pixel size on; the knots stay where they are.
     for index in stride(from: min(1, fixed.levels.count - 1), through: 0, by: -1)
     where index < moving.levels.count {
-      let problem = LevelProblem(
-        fixed: fixed.levels[index], moving: moving.levels[index], metric: options.metric,
-        rows: rows)
-      let alignment = FreeFormAlignment(
-        problem: problem, affine: start.affine,
-        knotPixels: Int((grid.spacing / fixed.levels[index].pixelSize).rounded()),
-        stiffness: options.stiffness, maxIterations: options.maxIterations)
-      grid = alignment.improved(grid).grid
+      grid = bent(
+        grid, level: index, affine: start.affine,
+        knotPixels: Int((grid.spacing / fixed.levels[index].pixelSize).rounded()))
     }
     return RegistrationJudge(run: self, rows: rows).result(
       before: centred, rigid: RigidStage.nearestRigid(start.affine, about: fixed.levels[0]),
-      affine: start.affine, bent: grid, margin: margin)
+      affine: start.affine, bent: [grid], margin: margin)
   }
 
   private func straightened(_ start: AffineMap) -> AffineMap {
@@ -96,16 +124,47 @@ struct RegistrationRun {
     return map
   }
 
+  /// Bends at one pixel size.
+  private func bent(
+    _ start: DisplacementGrid, level index: Int, affine: AffineMap, knotPixels: Int
+  ) -> DisplacementGrid {
+    let (fixed, moving) = (fixed.levels[index], moving.levels[index])
+    guard fixed.width * fixed.height > options.mostPixelsAtOnce else {
+      let problem = LevelProblem(
+        fixed: fixed, moving: moving, metric: options.metric, rows: rows)
+      return FreeFormAlignment(
+        problem: problem, affine: affine, knotPixels: knotPixels, stiffness: options.stiffness,
+        maxIterations: options.maxIterations
+      ).improved(start).grid
+    }
+    return TiledBending<Never>(
+      fixed: TiledBending.Side(width: fixed.width, height: fixed.height) {
+        fixed.cropped(to: $0)
+      },
+      moving: TiledBending.Side(width: moving.width, height: moving.height) {
+        moving.cropped(to: $0)
+      }, pixelSize: fixed.pixelSize, affine: affine, knotPixels: knotPixels,
+      tissueShare: fixed.tissue.mean, options: options, rows: rows
+    ).improved(start)
+  }
+
   /// Bends from coarse to fine; the knots come closer with the pixels.
-  private func bent(_ affine: AffineMap) -> DisplacementGrid {
+  ///
+  /// - Parameters:
+  ///   - affine: Fixed to moving microns; stays as it is.
+  ///   - finest: The last level.
+  /// - Returns: The displacement, and whether the finest level had detail to go by.
+  func bent(
+    _ affine: AffineMap, through finest: Int = 0
+  ) -> (grid: DisplacementGrid, isDetailed: Bool) {
     let count = min(fixed.levels.count, moving.levels.count)
     let coarsest =
       (0..<count).last { fixed.levels[$0].pixelSize <= options.coarsestBend * 1.001 } ?? 0
     var grid: DisplacementGrid?
-    for index in stride(from: coarsest, through: 0, by: -1) {
+    for index in stride(from: max(coarsest, finest), through: finest, by: -1) {
       let level = fixed.levels[index]
       // Where serial sections differ in every nucleus, the finest level would follow noise.
-      if index == 0, let grid, contrast(affine, grid) < Self.leastContrast { break }
+      if index == 0, let grid, contrast(affine, grid) < Self.leastContrast { return (grid, false) }
       // Coarse levels get knots twice as dense for their pixels: a large warp has to be caught there.
       let knotPixels = index < 2 ? options.knotPixels : options.knotPixels / 2
       let spacing = Double(knotPixels) * level.pixelSize
@@ -118,17 +177,9 @@ struct RegistrationRun {
           covering: MicronPoint(
             x: Double(level.width) * level.pixelSize, y: Double(level.height) * level.pixelSize))
       }
-      let problem = LevelProblem(
-        fixed: level, moving: moving.levels[index], metric: options.metric, rows: rows)
-      let alignment = FreeFormAlignment(
-        problem: problem, affine: affine, knotPixels: knotPixels,
-        stiffness: options.stiffness, maxIterations: options.maxIterations)
-      grid = alignment.improved(start).grid
+      grid = bent(start, level: index, affine: affine, knotPixels: knotPixels)
     }
-    guard let grid else {
-      return DisplacementGrid(spacing: 256, covering: fixedImage.frame.extent)
-    }
-    return grid
+    return (grid ?? DisplacementGrid(spacing: 256, covering: fixedImage.frame.extent), true)
   }
 
   /// The finest level is used where the similarity is that many times chance.
@@ -137,26 +188,37 @@ struct RegistrationRun {
   private static let chanceMicrons = 300.0
 
   /// The similarity at the finest level over the mean of the same map shifted in eight directions.
+  ///
+  /// Taken over windows with the most tissue, which are the whole of a small section.
   private func contrast(_ affine: AffineMap, _ grid: DisplacementGrid) -> Double {
-    var chance = 0.0
-    for direction in 0..<8 {
-      let angle = Double(direction) * .pi / 4
-      var shifted = affine
-      shifted.c += Self.chanceMicrons * cos(angle)
-      shifted.f += Self.chanceMicrons * sin(angle)
-      chance += similarity(shifted, grid) / 8
+    let windows = ContrastWindows(fixed.levels[0]).regions.map { region in
+      (level: fixed.levels[0].cropped(to: region), region: region)
     }
-    return similarity(affine, grid) / max(chance, 1e-6)
+    var chance = 0.0
+    var found = 0.0
+    for (level, region) in windows {
+      for direction in 0..<8 {
+        let angle = Double(direction) * .pi / 4
+        var shifted = affine
+        shifted.c += Self.chanceMicrons * cos(angle)
+        shifted.f += Self.chanceMicrons * sin(angle)
+        chance += similarity(level, region, shifted, grid) / 8
+      }
+      found += similarity(level, region, affine, grid)
+    }
+    return found / max(chance, 1e-6)
   }
 
   /// The mean squared local correlation at the finest level over tissue that both sections have.
-  private func similarity(_ affine: AffineMap, _ grid: DisplacementGrid) -> Double {
+  private func similarity(
+    _ level: SectionLevel, _ region: PixelRegion, _ affine: AffineMap, _ grid: DisplacementGrid
+  ) -> Double {
     let warped = WarpedPlanes(
-      fixed: fixed.levels[0], moving: moving.levels[0], affine: affine, displacement: grid,
-      rows: rows)
+      fixed: level, moving: moving.levels[0], affine: affine, displacement: grid, rows: rows,
+      region: region)
     return warped.similarity(
-      fixed: fixed.levels[0],
-      weights: zip(fixed.levels[0].tissue.values, warped.tissue.values).map { $0 * $1 }, rows: rows)
+      fixed: level, weights: zip(level.tissue.values, warped.tissue.values).map { $0 * $1 },
+      rows: rows)
   }
 
   private func nothing(_ reason: RegistrationReason) -> RegistrationResult {
@@ -166,8 +228,40 @@ struct RegistrationRun {
     let report = RegistrationReport(
       status: .needsReview, reasons: [reason], mirrored: false, confidence: 0, rotationDegrees: 0,
       scale: 1, maskDice: 0, similarityBefore: 0, similarityRigid: 0, similarityBSpline: 0,
-      blockResidualMicrons: nil, blockClearShare: 0, minJacobian: 1, maxDisplacementMicrons: 0,
+      blockResidualMicrons: nil, blockClearShare: 0, blockChance: 1, unsupportedShare: 0, shear: 0,
+      minJacobian: 1, maxDisplacementMicrons: 0,
       chosen: .rigid)
     return RegistrationResult(transform: transform, rigid: transform, report: report)
+  }
+}
+
+/// Where the finest level of a large section is looked at.
+struct ContrastWindows {
+  /// The whole of a section of up to a million pixels; of a larger one sixteen squares at most, those with
+  /// the most tissue.
+  let regions: [PixelRegion]
+
+  private static let side = 256
+
+  init(_ level: SectionLevel) {
+    guard level.width * level.height > 1 << 20 else {
+      regions = [PixelRegion(x: 0, y: 0, width: level.width, height: level.height)]
+      return
+    }
+    var squares: [(region: PixelRegion, tissue: Float)] = []
+    for y in stride(from: 0, through: level.height - Self.side, by: Self.side) {
+      for x in stride(from: 0, through: level.width - Self.side, by: Self.side) {
+        let region = PixelRegion(x: x, y: y, width: Self.side, height: Self.side)
+        var sum: Float = 0
+        for row in stride(from: y, to: region.maxY, by: 8) {
+          for column in stride(from: x, to: region.maxX, by: 8) { sum += level.tissue[column, row] }
+        }
+        squares.append((region, sum))
+      }
+    }
+    // Ties keep their order, so that the choice is the same everywhere.
+    regions = squares.enumerated().sorted {
+      ($0.element.tissue, $1.offset) > ($1.element.tissue, $0.offset)
+    }.prefix(16).map(\.element.region)
   }
 }
