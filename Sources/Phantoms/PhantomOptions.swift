@@ -29,6 +29,8 @@ public struct PhantomOptions: Hashable, Codable, Sendable {
   public var isMirrored: Bool
   /// The share of the tissue that the moving section has lost, 0…0.9.
   public var missingShare: Double
+  /// The seed of the tissue's outline, `seed` where it is missing: two tissues can have one outline.
+  public var outlineSeed: UInt64?
 
   /// Makes options; the defaults are those of `restain phantom`.
   public init(

@@ -47,7 +47,8 @@ public struct SerialSections: Sendable {
       extent: extent, rotationDegrees: rotationDegrees, shift: shift, warp: warpMicrons,
       isMirrored: options.isMirrored, seed: options.seed)
     model = TissueModel(
-      extent: Float(extent), seed: options.seed, missingShare: Float(options.missingShare))
+      extent: Float(extent), seed: options.seed, outlineSeed: options.outlineSeed,
+      missingShare: Float(options.missingShare))
     let renderers = [0, 1].map { [model, map] section in
       SceneRenderer(model: model, map: map, section: section, pixelSize: options.pixelSize)
     }

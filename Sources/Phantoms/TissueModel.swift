@@ -52,12 +52,12 @@ struct TissueModel: Sendable {
     case depth
   }
 
-  init(extent: Float, seed: UInt64, missingShare: Float) {
+  init(extent: Float, seed: UInt64, outlineSeed: UInt64? = nil, missingShare: Float) {
     self.extent = extent
     self.seed = seed
     let scale = min(max(extent / 4.5, 130), 560)
     regionScale = scale
-    outline = TissueOutline(extent: extent, seed: seed)
+    outline = TissueOutline(extent: extent, seed: outlineSeed ?? seed)
     loss = TissueLoss(outline: outline, extent: extent, seed: seed, share: missingShare)
     let wavelengths: [Float] = [1.15, 0.8, 0.55, 1.05, 0.5, 1.1, 0.3, 0.6, 0.2].map { $0 * scale }
     regions = (0..<2).map { section in

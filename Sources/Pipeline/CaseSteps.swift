@@ -94,7 +94,7 @@ struct CaseSteps {
       let pair = try PairRegistration(
         fixed: fixed, moving: moving,
         options: RegistrationOptions(threadCount: context.parallelism.threadCount),
-        pixelSize: request.configuration[SettingTable.fineRegistration]
+        finestPixelSize: request.configuration[SettingTable.fineRegistration]
           ? RegistrationOptions.finePixelSize : RegistrationOptions.workingPixelSize,
         time: environment.time,
         beforeEachBlock: { [environment] in

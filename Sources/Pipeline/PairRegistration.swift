@@ -18,25 +18,38 @@ public struct PairRegistration: Sendable {
   ///   - fixed: The reference slide.
   ///   - moving: The slide that is warped.
   ///   - options: How.
-  ///   - pixelSize: The working pixel size in microns.
+  ///   - finestPixelSize: Where it is below the working pixel size, the sections are bent further at half the
+  ///     pixel size each time, down to this, as far as both slides have such pixels.
   ///   - time: The clock that `seconds` is read from.
   ///   - beforeEachBlock: Called while slides are read; throws to stop.
   /// - Throws: `SlideError` for a slide without pixel size or that cannot be read, or what
   ///   `beforeEachBlock` throws.
   public init(
     fixed: Slide, moving: Slide, options: RegistrationOptions,
-    pixelSize: Double = RegistrationOptions.workingPixelSize, time: any TimeSource,
+    finestPixelSize: Double = RegistrationOptions.workingPixelSize, time: any TimeSource,
     beforeEachBlock: @Sendable () throws -> Void = {}
   ) throws {
     let start = time.seconds
+    let pixelSize = RegistrationOptions.workingPixelSize
     let fixedImage = try Self.image(
       fixed, option: "--fixed-pixel-size", pixelSize: pixelSize, threadCount: options.threadCount,
       beforeEachBlock)
     let movingImage = try Self.image(
       moving, option: "--moving-pixel-size", pixelSize: pixelSize, threadCount: options.threadCount,
       beforeEachBlock)
-    var result = SectionRegistration.register(
-      fixed: fixedImage, moving: movingImage, options: options)
+    let coarser = max(fixedImage.frame.pixelSize.mean, movingImage.frame.pixelSize.mean)
+    var levels: [FineSections.Level] = []
+    var finer = pixelSize / 2
+    while finer >= max(finestPixelSize, coarser) * 0.995 {
+      levels.append(
+        FineSections.Level(
+          pixelSize: finer, fixed: Self.source(fixed, fixedImage.frame, pixelSize: finer),
+          moving: Self.source(moving, movingImage.frame, pixelSize: finer)))
+      finer /= 2
+    }
+    var result = try SectionRegistration.register(
+      fixed: fixedImage, moving: movingImage, options: options,
+      fine: FineSections(levels: levels))
     overlay = RegistrationOverlay.picture(fixed: fixedImage, moving: movingImage, result: result)
     result.report.seconds = time.seconds - start
     result.report.peakMebibytes = Double(ProcessMemory.peakBytes() ?? 0) / 1_048_576
@@ -87,17 +100,36 @@ public struct PairRegistration: Sendable {
     _ beforeEachBlock: @Sendable () throws -> Void
   ) throws -> SectionImage {
     let frame = try frame(of: slide, option: option)
-    // The coarsest level that is not coarser than the working pixel size, else the finest.
+    let (source, sourcePixelSize) = level(of: slide, frame, pixelSize: pixelSize)
+    return try SectionImage(
+      reading: source, sourcePixelSize: sourcePixelSize, frame: frame, pixelSize: pixelSize,
+      threadCount: threadCount, beforeEachBlock: beforeEachBlock)
+  }
+
+  /// The whole slide resampled to a pixel size as it is read.
+  private static func source(
+    _ slide: Slide, _ frame: SectionFrame, pixelSize: Double
+  ) -> ResampledSource {
+    let (source, sourcePixelSize) = level(of: slide, frame, pixelSize: pixelSize)
+    let size = SectionImage.size(of: frame, pixelSize: pixelSize)
+    return ResampledSource(
+      source, ratio: (pixelSize / sourcePixelSize.x, pixelSize / sourcePixelSize.y),
+      width: size.width, height: size.height)
+  }
+
+  /// The coarsest level that is not coarser than a pixel size, else the finest.
+  private static func level(
+    of slide: Slide, _ frame: SectionFrame, pixelSize: Double
+  ) -> (source: LevelSource, pixelSize: PixelSize) {
     let index =
       slide.levels.indices.last {
         slide.levels[$0].downsample * frame.pixelSize.mean <= pixelSize * 1.005
       } ?? 0
     let level = slide.levels[index]
-    return try SectionImage(
-      reading: LevelSource(slide: slide, level: index),
-      sourcePixelSize: PixelSize(
-        x: frame.pixelSize.x * level.downsampleX, y: frame.pixelSize.y * level.downsampleY),
-      frame: frame, pixelSize: pixelSize, threadCount: threadCount,
-      beforeEachBlock: beforeEachBlock)
+    return (
+      LevelSource(slide: slide, level: index),
+      PixelSize(
+        x: frame.pixelSize.x * level.downsampleX, y: frame.pixelSize.y * level.downsampleY)
+    )
   }
 }

@@ -12,6 +12,8 @@ struct BlockTest {
   /// How near matches may be to be held against chance.
   static let nearMicrons = [5.0, 10, 20]
   static let latticeMicrons = 128.0
+  /// A match within this distance supports the map where it lies.
+  static let supportMicrons: Float = 25
   /// A chance match of unrelated tissue seldom correlates as well.
   static let leastCorrelation: Float = 0.35
   static let leastLead: Float = 0.05
@@ -89,34 +91,52 @@ struct BlockTest {
         microns: values.map { $0 < 0 ? -1 : ($0 * Float(pixelSize) * 10).rounded() / 10 }),
       blockCount: values.reduce(0) { $0 + ($1 > -1.5 ? 1 : 0) },
       clearCount: values.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) },
-      unsupportedShare: Self.unsupportedShare(values, columns: columns, rows: blockRows))
+      unsupportedShare: Self.unsupportedShare(
+        values.map { $0 < 0 ? $0 : $0 * Float(pixelSize) }, columns: columns, rows: blockRows))
   }
 
-  /// Blocks whose five by five neighbourhood has less than a quarter of the section's share of clear matches.
+  /// Blocks whose five by five neighbourhood has far fewer near matches than the section has where it fits.
+  ///
+  /// A near match is a clear one within ``supportMicrons``. What the section has where it fits is the ninth
+  /// decile of its neighbourhoods: the mean would fall with the very places that do not fit. A
+  /// neighbourhood is unsupported when it has less than a quarter of that and chance (a binomial draw) would
+  /// leave it so few once in a hundred times at most.
   private static func unsupportedShare(_ values: [Float], columns: Int, rows: Int) -> Double {
     let total = values.count { $0 > -1.5 }
-    let clear = values.count { $0 >= 0 }
-    guard total > 0 else { return 0 }
-    let share = Double(clear) / Double(total)
-    var unsupported = 0
+    var places: [(count: Int, near: Int)] = []
     for row in 0..<rows {
       for column in 0..<columns where values[row * columns + column] > -1.5 {
-        var nearTotal = 0
-        var nearClear = 0
+        var place = (count: 0, near: 0)
         for y in max(0, row - 2)...min(rows - 1, row + 2) {
           for x in max(0, column - 2)...min(columns - 1, column + 2) {
             let value = values[y * columns + x]
-            if value > -1.5 { nearTotal += 1 }
-            if value >= 0 { nearClear += 1 }
+            if value > -1.5 { place.count += 1 }
+            if value >= 0, value <= supportMicrons { place.near += 1 }
           }
         }
         // Fewer than twelve blocks say nothing about a place.
-        if nearTotal >= 12, Double(nearClear) < 0.25 * share * Double(nearTotal) {
-          unsupported += 1
-        }
+        if place.count >= 12 { places.append(place) }
       }
     }
+    guard !places.isEmpty else { return 0 }
+    let shares = places.map { Double($0.near) / Double($0.count) }.sorted()
+    let usual = min(0.99, shares[shares.count * 9 / 10])
+    let unsupported = places.count { place in
+      Double(place.near) < 0.25 * usual * Double(place.count)
+        && lowerTail(place.near, of: place.count, share: usual) < 0.01
+    }
     return Double(unsupported) / Double(total)
+  }
+
+  /// The probability of at most `near` of `count` where each comes with a probability.
+  private static func lowerTail(_ near: Int, of count: Int, share: Double) -> Double {
+    var term = pow(1 - share, Double(count))
+    var sum = term
+    for step in 0..<near {
+      term *= Double(count - step) / Double(step + 1) * share / (1 - share)
+      sum += term
+    }
+    return sum
   }
 
   /// Pixels; −1 without a clear match, −2 without tissue.

@@ -20,6 +20,11 @@ public struct RegistrationOptions: Sendable, Hashable {
   /// Steps of the optimiser at each pixel size.
   public var maxIterations = 60
 
+  /// A pixel size at which a section has more pixels is bent tile by tile, so that memory stays bounded.
+  public var mostPixelsAtOnce = 2048 * 2048
+  /// Pixels along the part of a tile that is kept.
+  public var tilePixels = 768
+
   /// Makes the default options for a number of threads.
   public init(threadCount: Int = 1) { self.threadCount = threadCount }
 

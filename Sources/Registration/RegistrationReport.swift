@@ -27,6 +27,12 @@ public struct RegistrationReport: Codable, Sendable, Hashable {
   public var blockResidualMicrons: Double?
   /// The share of tissue blocks that have a clear match.
   public var blockClearShare: Double
+  /// The probability that unrelated tissue has as many blocks as near to their place, 0…1.
+  public var blockChance: Double
+  /// The share of tissue blocks whose neighbourhood has no match although others have, 0…1.
+  public var unsupportedShare: Double
+  /// The sections' relative shear, 0 for none.
+  public var shear: Double
   /// The smallest factor by which the chosen map's bending shrinks an area of tissue.
   public var minJacobian: Double
   /// The largest displacement of tissue by bending, in microns.
@@ -51,6 +57,9 @@ public struct RegistrationReport: Codable, Sendable, Hashable {
     case similarityBSpline = "similarity_bspline"
     case blockResidualMicrons = "block_residual_um"
     case blockClearShare = "block_clear_share"
+    case blockChance = "block_chance"
+    case unsupportedShare = "block_unsupported_share"
+    case shear
     case minJacobian = "min_jacobian"
     case maxDisplacementMicrons = "max_displacement_um"
     case chosen

@@ -15,31 +15,43 @@ struct RigidStage {
     let margin: Double
     /// How well the sections agree in that pose, 0…1.
     let score: Double
+    /// The straight maps of other poses, the more likely ones first.
+    let alternatives: [AffineMap]
   }
 
   /// - Returns: The best pose; nothing where no overlap of enough tissue exists.
   func outcome(fixed: SectionPlanes, moving: SectionPlanes) -> Outcome? {
-    let found = RigidSearch(rows: rows).candidates(fixed: fixed, moving: moving, count: 8)
+    let found = RigidSearch(rows: rows).candidates(fixed: fixed, moving: moving, count: 16)
     guard !found.isEmpty else { return nil }
     // A candidate is first turned and shifted at about 140 pixels; the best ones are then straightened, since
     // a warp leaves no rigid pose with much local agreement, and scored at about 300 pixels.
-    var refined = improved(
-      found.map { Refined(map: $0.pose.map, score: $0.score) }, fixed, moving, longSide: 140,
+    let turned = improved(
+      found.prefix(Self.turnedCount).map { Refined(map: $0.pose.map, score: $0.score) }, fixed,
+      moving, longSide: 140,
       freedom: .rigid)
-    let straightened = [70, 140, 300].reduce(Array(refined.prefix(Self.straightenedCount))) {
+    let straightened = [70, 140, 300].reduce(Array(turned.prefix(Self.straightenedCount))) {
       improved($0, fixed, moving, longSide: $1, freedom: .affine)
     }
-    refined = straightened
-    let best = refined[0]
+    let best = straightened[0]
     let centre = fixed.levels[0]
     let spread = 0.1 * Double(max(centre.width, centre.height)) * centre.pixelSize
-    let other = refined.dropFirst().first { !$0.isNear(best, level: centre, microns: spread) }
+    let other = straightened.dropFirst().first { !$0.isNear(best, level: centre, microns: spread) }
     let margin = other.map { (best.score - $0.score) / max(best.score, 1e-9) } ?? 1
-    let rigid = RigidStage.nearestRigid(best.map, about: fixed.levels[0])
+    var distinct = [best]
+    let unturned = found.dropFirst(Self.turnedCount).map {
+      Refined(map: $0.pose.map, score: $0.score)
+    }
+    for candidate in straightened.dropFirst() + turned + unturned
+    where distinct.allSatisfy({ !$0.isNear(candidate, level: centre, microns: spread) }) {
+      distinct.append(candidate)
+    }
     return Outcome(
-      rigid: rigid, affine: best.map, margin: max(0, min(1, margin)), score: best.score)
+      rigid: RigidStage.nearestRigid(best.map, about: centre), affine: best.map,
+      margin: max(0, min(1, margin)), score: best.score,
+      alternatives: distinct.dropFirst().map(\.map))
   }
 
+  private static let turnedCount = 8
   private static let straightenedCount = 4
 
   /// Improves maps at one pixel size; the best comes first.

@@ -28,6 +28,8 @@ struct SectionPlanes: Sendable {
   let levels: [SectionLevel]
   /// Tissue in square microns.
   let tissueArea: Double
+  /// What the densities were made with.
+  let scale: DensityScale
 
   init(_ section: SectionImage) {
     let white = WhitePoint(section.image)
@@ -37,9 +39,10 @@ struct SectionPlanes: Sendable {
     for index in density.values.indices where valid.values[index] == 0 { density.values[index] = 0 }
     let tissue = TissueMask.tissue(density: density, valid: valid, pixelSize: section.pixelSize)
     let top = Self.percentile(0.99, of: density, where: tissue)
-    let scale = 1 / max(top, 0.02)
+    scale = DensityScale(
+      white: (white.red, white.green, white.blue), factor: 1 / max(top, 0.02))
     for index in density.values.indices {
-      density.values[index] = min(1, density.values[index] * scale)
+      density.values[index] = min(1, density.values[index] * scale.factor)
     }
     var levels = [
       SectionLevel(density: density, valid: valid, tissue: tissue, pixelSize: section.pixelSize)
@@ -139,7 +142,8 @@ struct WhitePoint {
 enum ForeignMatter {
   /// 1 where a pixel may be trusted.
   ///
-  /// Dark: luminance below 20 (STAR, arXiv 2509.02952). Pen: green or blue that neither haematoxylin nor a
+  /// Dark: luminance below 20 (STAR, arXiv 2509.02952), or below 70 without colour, as print and black pen
+  /// are; stains that dark have a colour. Pen: green or blue that neither haematoxylin nor a
   /// brown or red stain makes, since those absorb at least as much green as red. A cell of 32 µm is foreign
   /// when a quarter of it is; foreign cells grow by one.
   static func validPixels(_ image: RGBImage, pixelSize: Double) -> Plane {
@@ -154,7 +158,9 @@ enum ForeignMatter {
           let red = Int(pixels[start])
           let green = Int(pixels[start + 1])
           let blue = Int(pixels[start + 2])
-          let isBlack = 299 * red + 587 * green + 114 * blue < 20_000
+          let luminance = 299 * red + 587 * green + 114 * blue
+          let isGrey = max(red, green, blue) - min(red, green, blue) < 20
+          let isBlack = luminance < 20_000 || (luminance < 70_000 && isGrey)
           let isGreen = green > red + 30 && green > blue + 15
           let isBlue = green > red + 30 && blue > red + 60
           if isBlack || isGreen || isBlue { counts[(y / cell) * columns + x / cell] += 1 }

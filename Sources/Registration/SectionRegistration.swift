@@ -17,13 +17,37 @@ public enum SectionRegistration {
   public static func register(
     fixed: SectionImage, moving: SectionImage, options: RegistrationOptions = RegistrationOptions()
   ) -> RegistrationResult {
+    run(fixed, moving, options).result()
+  }
+
+  /// The same, bent further at finer pixel sizes where that makes it better.
+  ///
+  /// - Parameters:
+  ///   - fixed: The reference section (H&E).
+  ///   - moving: The section that is warped, at the same pixel size.
+  ///   - options: How.
+  ///   - fine: The two slides at finer pixel sizes, read by tiles.
+  /// - Returns: The map, the rigid map and the report.
+  /// - Throws: What the slides throw.
+  public static func register(
+    fixed: SectionImage, moving: SectionImage, options: RegistrationOptions = RegistrationOptions(),
+    fine: FineSections
+  ) throws -> RegistrationResult {
+    let run = run(fixed, moving, options)
+    return try run.result { affine, grid in
+      fine.levels.isEmpty ? nil : try run.refined(grid, affine: affine, by: fine)
+    }
+  }
+
+  private static func run(
+    _ fixed: SectionImage, _ moving: SectionImage, _ options: RegistrationOptions
+  ) -> RegistrationRun {
     precondition(
       abs(fixed.pixelSize - moving.pixelSize) < 1e-6 * fixed.pixelSize,
       "sections at \(fixed.pixelSize) and \(moving.pixelSize) µm a pixel")
-    let run = RegistrationRun(
+    return RegistrationRun(
       fixedImage: fixed, movingImage: moving, fixed: SectionPlanes(fixed),
       moving: SectionPlanes(moving), options: options)
-    return run.result()
   }
 }
 
@@ -35,7 +59,7 @@ struct RegistrationRun {
   let moving: SectionPlanes
   let options: RegistrationOptions
 
-  private var rows: RowLoop { RowLoop(threadCount: options.threadCount) }
+  var rows: RowLoop { RowLoop(threadCount: options.threadCount) }
 
   /// The identity about the two slides' centres.
   private var centred: AffineMap {
@@ -44,17 +68,25 @@ struct RegistrationRun {
     return AffineMap(a: 1, b: 0, c: to.x - from.x, d: 0, e: 1, f: to.y - from.y)
   }
 
-  func result() -> RegistrationResult {
+  func result() -> RegistrationResult { result { _, _ in nil } }
+
+  /// `refine` bends further, from the affine map and the bending found, or returns nothing.
+  func result(
+    _ refine: (AffineMap, DisplacementGrid) throws -> DisplacementGrid?
+  ) rethrows -> RegistrationResult {
     guard min(fixed.tissueArea, moving.tissueArea) >= RegistrationGates.leastTissue else {
       return nothing(.noTissue)
     }
     let stage = RigidStage(rows: rows, metric: options.startMetric)
     guard let pose = stage.outcome(fixed: fixed, moving: moving) else { return nothing(.noOverlap) }
-    let affine = straightened(pose.affine)
-    let bent = BendStage(fixed: fixed, moving: moving, options: options, rows: rows).bent(
-      affine, fixedFrame: fixedImage.frame, movingFrame: movingImage.frame)
+    let start = StartChoice(run: self).start(pose, straightened: straightened(pose.affine))
+    let affine = start.affine
+    let (bent, isDetailed) = bent(affine)
+    // Where the working pixel size says nothing new, a finer one would follow noise.
+    let finer = isDetailed ? try refine(affine, bent) : nil
     return RegistrationJudge(run: self, rows: rows).result(
-      before: centred, rigid: pose.rigid, affine: affine, bent: bent, margin: pose.margin)
+      before: centred, rigid: start.rigid, affine: affine,
+      bent: [bent] + (finer.map { [$0] } ?? []), margin: start.margin)
   }
 
   /// Goes on from a map that was found by another way, such as through a neighbouring section.
@@ -70,18 +102,14 @@ struct RegistrationRun {
     // From twice the working pixel size on; the knots stay where they are.
     for index in stride(from: min(1, fixed.levels.count - 1), through: 0, by: -1)
     where index < moving.levels.count {
-      let problem = LevelProblem(
-        fixed: fixed.levels[index], moving: moving.levels[index], metric: options.detailMetric,
-        rows: rows)
-      let alignment = FreeFormAlignment(
-        problem: problem, affine: start.affine,
+      grid = bent(
+        grid, level: index, affine: start.affine,
         knotPixels: Int((grid.spacing / fixed.levels[index].pixelSize).rounded()),
-        stiffness: options.stiffness, maxIterations: options.maxIterations)
-      grid = alignment.improved(grid).grid
+        metric: options.detailMetric, stiffness: options.stiffness)
     }
     return RegistrationJudge(run: self, rows: rows).result(
       before: centred, rigid: RigidStage.nearestRigid(start.affine, about: fixed.levels[0]),
-      affine: start.affine, bent: grid, margin: margin)
+      affine: start.affine, bent: [grid], margin: margin)
   }
 
   private func straightened(_ start: AffineMap) -> AffineMap {
@@ -104,8 +132,40 @@ struct RegistrationRun {
     let report = RegistrationReport(
       status: .needsReview, reasons: [reason], mirrored: false, confidence: 0, rotationDegrees: 0,
       scale: 1, maskDice: 0, similarityBefore: 0, similarityRigid: 0, similarityBSpline: 0,
-      blockResidualMicrons: nil, blockClearShare: 0, minJacobian: 1, maxDisplacementMicrons: 0,
+      blockResidualMicrons: nil, blockClearShare: 0, blockChance: 1, unsupportedShare: 0, shear: 0,
+      minJacobian: 1, maxDisplacementMicrons: 0,
       chosen: .rigid)
     return RegistrationResult(transform: transform, rigid: transform, report: report)
+  }
+}
+
+/// Where the finest level of a large section is looked at.
+struct ContrastWindows {
+  /// The whole of a section of up to a million pixels; of a larger one sixteen squares at most, those with
+  /// the most tissue.
+  let regions: [PixelRegion]
+
+  private static let side = 256
+
+  init(_ level: SectionLevel) {
+    guard level.width * level.height > 1 << 20 else {
+      regions = [PixelRegion(x: 0, y: 0, width: level.width, height: level.height)]
+      return
+    }
+    var squares: [(region: PixelRegion, tissue: Float)] = []
+    for y in stride(from: 0, through: level.height - Self.side, by: Self.side) {
+      for x in stride(from: 0, through: level.width - Self.side, by: Self.side) {
+        let region = PixelRegion(x: x, y: y, width: Self.side, height: Self.side)
+        var sum: Float = 0
+        for row in stride(from: y, to: region.maxY, by: 8) {
+          for column in stride(from: x, to: region.maxX, by: 8) { sum += level.tissue[column, row] }
+        }
+        squares.append((region, sum))
+      }
+    }
+    // Ties keep their order, so that the choice is the same everywhere.
+    regions = squares.enumerated().sorted {
+      ($0.element.tissue, $1.offset) > ($1.element.tissue, $0.offset)
+    }.prefix(16).map(\.element.region)
   }
 }

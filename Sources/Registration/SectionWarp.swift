@@ -10,43 +10,69 @@ struct WarpedPlanes: Sendable {
   let tissue: Plane
 
   /// Warps a level by a map from fixed to moving microns.
+  ///
+  /// Where `region` is given, `fixed` is that part of the fixed grid, in its pixels.
   init(
     fixed: SectionLevel, moving: SectionLevel, affine: AffineMap, displacement: DisplacementGrid?,
-    rows: RowLoop
+    rows: RowLoop, region: PixelRegion? = nil
   ) {
-    let width = fixed.width
-    let density = FloatBuffer(count: width * fixed.height)
-    let inside = FloatBuffer(count: width * fixed.height)
-    let tissue = FloatBuffer(count: width * fixed.height)
+    let (width, height) = (fixed.width, fixed.height)
+    let (left, top) = (region?.x ?? 0, region?.y ?? 0)
     let pixelSize = fixed.pixelSize
-    rows.forEachBand(of: fixed.height) { @Sendable band in
-      for row in band {
-        for column in 0..<width {
-          var x = (Double(column) + 0.5) * pixelSize
-          var y = (Double(row) + 0.5) * pixelSize
-          if let displacement {
-            let shift = displacement.displacement(at: MicronPoint(x: x, y: y))
-            x += shift.x
-            y += shift.y
+    var planes = (0..<3).map { _ in Plane(width: width, height: height) }
+    Self.withPointers(&planes) { density, inside, tissue in
+      // Every band writes to rows of its own.
+      nonisolated(unsafe) let (density, inside, tissue) = (density, inside, tissue)
+      rows.forEachBand(of: height) { @Sendable band in
+        for row in band {
+          for column in 0..<width {
+            var x = (Double(column + left) + 0.5) * pixelSize
+            var y = (Double(row + top) + 0.5) * pixelSize
+            if let displacement {
+              let shift = displacement.displacement(at: MicronPoint(x: x, y: y))
+              x += shift.x
+              y += shift.y
+            }
+            let place = affine(x: x, y: y)
+            let movingX = place.x / moving.pixelSize
+            let movingY = place.y / moving.pixelSize
+            guard movingX >= 0, movingY >= 0, movingX < Double(moving.width),
+              movingY < Double(moving.height)
+            else { continue }
+            let index = row * width + column
+            let pixelX = Int(movingX)
+            let pixelY = Int(movingY)
+            density[index] = moving.density.sampledBilinear(x: movingX, y: movingY)
+            inside[index] = moving.valid[pixelX, pixelY] > 0.5 ? 1 : 0
+            tissue[index] = moving.tissue[pixelX, pixelY] > 0.5 ? 1 : 0
           }
-          let place = affine(x: x, y: y)
-          let movingX = place.x / moving.pixelSize
-          let movingY = place.y / moving.pixelSize
-          guard movingX >= 0, movingY >= 0, movingX < Double(moving.width),
-            movingY < Double(moving.height)
-          else { continue }
-          let index = row * width + column
-          let pixelX = Int(movingX)
-          let pixelY = Int(movingY)
-          density.pointer[index] = moving.density.sampledBilinear(x: movingX, y: movingY)
-          inside.pointer[index] = moving.valid[pixelX, pixelY] > 0.5 ? 1 : 0
-          tissue.pointer[index] = moving.tissue[pixelX, pixelY] > 0.5 ? 1 : 0
         }
       }
     }
-    self.density = Plane(width: width, height: fixed.height, values: density.values)
-    self.inside = Plane(width: width, height: fixed.height, values: inside.values)
-    self.tissue = Plane(width: width, height: fixed.height, values: tissue.values)
+    density = planes[0]
+    inside = planes[1]
+    tissue = planes[2]
+  }
+
+  private static func withPointers(
+    _ planes: inout [Plane],
+    _ body: (
+      UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
+    ) -> Void
+  ) {
+    var (first, second, third) = (planes[0].values, planes[1].values, planes[2].values)
+    let (width, height) = (planes[0].width, planes[0].height)
+    planes = []
+    first.withUnsafeMutableBufferPointer { first in
+      second.withUnsafeMutableBufferPointer { second in
+        third.withUnsafeMutableBufferPointer { third in
+          guard let a = first.baseAddress, let b = second.baseAddress, let c = third.baseAddress
+          else { return }
+          body(a, b, c)
+        }
+      }
+    }
+    planes = [first, second, third].map { Plane(width: width, height: height, values: $0) }
   }
 
   /// Twice the shared tissue over the sum of both, where both sections are known.
@@ -74,12 +100,31 @@ extension WarpedPlanes {
   func similarity(fixed: SectionLevel, weights: [Float], rows: RowLoop) -> Double {
     let total = weights.reduce(0) { $0 + Double($1) }
     guard total > 0 else { return 0 }
-    let metric = LocalCorrelationMetric(
-      reference: FloatBuffer(fixed.density.values), width: fixed.width, height: fixed.height,
-      radius: 4, rows: rows)
-    let sum = metric.evaluate(
-      warped: FloatBuffer(density.values), weights: FloatBuffer(weights),
-      derivative: FloatBuffer(count: weights.count), rows: rows)
+    // Strip by strip, each with the rows its windows reach into, so that memory stays bounded.
+    let radius = 4
+    var sum = 0.0
+    for top in stride(from: 0, to: fixed.height, by: Self.stripHeight) {
+      let bottom = min(fixed.height, top + Self.stripHeight)
+      let first = max(0, top - radius)
+      let last = min(fixed.height, bottom + radius)
+      func strip(_ values: [Float]) -> [Float] {
+        Array(values[first * fixed.width..<last * fixed.width])
+      }
+      var counted = strip(weights)
+      for row in first..<last where row < top || row >= bottom {
+        for index in (row - first) * fixed.width..<(row - first + 1) * fixed.width {
+          counted[index] = 0
+        }
+      }
+      let metric = LocalCorrelationMetric(
+        reference: FloatBuffer(strip(fixed.density.values)), width: fixed.width,
+        height: last - first, radius: radius, rows: rows)
+      sum += metric.evaluate(
+        warped: FloatBuffer(strip(density.values)), weights: FloatBuffer(counted),
+        derivative: FloatBuffer(count: counted.count), rows: rows)
+    }
     return 1 - sum / total
   }
+
+  private static let stripHeight = 1024
 }

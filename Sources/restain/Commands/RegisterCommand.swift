@@ -9,7 +9,12 @@ enum RegisterCommand: Command {
   static let moving = Option<String>.required("moving", .path("IHC"), "the slide that is warped")
   static let output = Option<String>.required(
     "output", short: "o", .directory("DIR"), "folder for transform, overlay and report")
-  static let fine = Option.flag("fine", "work at 2 µm a pixel instead of 4")
+  static let fine = Option.flag(
+    "fine", "bend further at 2 µm a pixel after 4, tile by tile; kept where blocks say it is better"
+  )
+  static let finePixelSize = Option<Double>.value(
+    "fine-pixel-size", .number("UM", in: 0.9...2), default: "2",
+    "with --fine, the last pixel size: 2, or 1 for another step")
 
   static let similarity = Option<RegistrationOptions.Similarity>.value(
     "similarity", .choice(), default: "combined", "what is maximised after the start")
@@ -22,7 +27,7 @@ enum RegisterCommand: Command {
       the same: look at the overlay before you use it.
       """,
     options: [
-      fixed.entry, moving.entry, output.entry, fine.entry, similarity.entry,
+      fixed.entry, moving.entry, output.entry, fine.entry, finePixelSize.entry, similarity.entry,
       SharedOptions.fixedPixelSize.entry,
       SharedOptions.movingPixelSize.entry, SharedOptions.force.entry, SharedOptions.json.entry,
     ],
@@ -42,8 +47,8 @@ enum RegisterCommand: Command {
     options.similarity = context[similarity]
     let pair = try PairRegistration(
       fixed: reference, moving: warped, options: options,
-      pixelSize: context.isGiven(fine)
-        ? RegistrationOptions.finePixelSize : RegistrationOptions.workingPixelSize,
+      finestPixelSize: context.isGiven(fine)
+        ? context[finePixelSize] : RegistrationOptions.workingPixelSize,
       time: context.time, beforeEachBlock: { try context.checkCancellation() })
     try context.checkCancellation()
     try pair.write(to: folder, stem: stem)

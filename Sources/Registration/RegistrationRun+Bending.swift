@@ -1,0 +1,150 @@
+import Foundation
+import Rasters
+
+// Bends one section onto another from coarse to fine; the knots come closer with the pixels.
+//
+// Down to `finestDetail` the sections are bent both ways and the two maps averaged: an error of one way that
+// the other does not share is halved, and both directions of a pair agree. Finer levels follow only where
+// every detail agrees; serial sections that differ in each nucleus would be bent after noise.
+extension RegistrationRun {
+  /// Microns a pixel below which pixels show cells: structures that the next section need not have.
+  private static let finestDetail = 7.9
+  /// The finest level is used where the similarity is that many times chance.
+  private static let leastContrast = 2.0
+  /// Far enough that nothing of what was found is left, near enough to be tissue of the same kind.
+  private static let chanceMicrons = 300.0
+
+  /// Bends at all levels.
+  ///
+  /// - Parameter affine: Fixed to moving microns; stays as it is.
+  /// - Returns: The displacement, and whether the finest level had detail to go by.
+  func bent(_ affine: AffineMap) -> (grid: DisplacementGrid, isDetailed: Bool) {
+    var grid = bentBothWays(affine)
+    for index in levelIndices.reversed() where fixed.levels[index].pixelSize < Self.finestDetail {
+      if index == 0, let grid, contrast(affine, grid) < Self.leastContrast { return (grid, false) }
+      grid = bent(
+        grid, level: index, affine: affine, knotPixels: options.knotPixels,
+        metric: options.detailMetric, stiffness: options.stiffness)
+    }
+    return (grid ?? DisplacementGrid(spacing: 256, covering: fixedImage.frame.extent), true)
+  }
+
+  /// Bends from the coarsest level to the last that shows no detail, or to a coarser one.
+  ///
+  /// - Parameters:
+  ///   - affine: Fixed to moving microns; stays as it is.
+  ///   - finest: The last level.
+  /// - Returns: The displacement; nil where there is no such level.
+  func coarselyBent(_ affine: AffineMap, through finest: Int = 0) -> DisplacementGrid? {
+    let coarsest =
+      levelIndices.last { fixed.levels[$0].pixelSize <= options.coarsestBend * 1.001 } ?? 0
+    let stiffness =
+      options.similarity == .combined ? options.coarseStiffness : options.stiffness
+    var grid: DisplacementGrid?
+    for index in stride(from: max(coarsest, finest), through: finest, by: -1)
+    where fixed.levels[index].pixelSize >= Self.finestDetail {
+      // Knots twice as dense for the pixels: a large warp has to be caught here.
+      grid = bent(
+        grid, level: index, affine: affine, knotPixels: options.knotPixels / 2,
+        metric: options.bendMetric, stiffness: stiffness)
+    }
+    return grid
+  }
+
+  private var levelIndices: Range<Int> { 0..<min(fixed.levels.count, moving.levels.count) }
+
+  private func bentBothWays(_ affine: AffineMap) -> DisplacementGrid? {
+    guard let forward = coarselyBent(affine) else { return nil }
+    let other = RegistrationRun(
+      fixedImage: movingImage, movingImage: fixedImage, fixed: moving, moving: fixed,
+      options: options)
+    guard let inverse = affine.inverse, let backward = other.coarselyBent(inverse) else {
+      return forward
+    }
+    let there = SectionTransform(
+      fixed: fixedImage.frame, moving: movingImage.frame, affine: affine, displacement: forward)
+    let back = SectionTransform(
+      fixed: movingImage.frame, moving: fixedImage.frame, affine: inverse, displacement: backward)
+    return there.displacement(averagedWithInverseOf: back)
+  }
+
+  /// Bends at one pixel size, from no displacement or that of a coarser one.
+  private func bent(
+    _ grid: DisplacementGrid?, level index: Int, affine: AffineMap, knotPixels: Int,
+    metric: MetricKind, stiffness: Double
+  ) -> DisplacementGrid {
+    let level = fixed.levels[index]
+    let spacing = Double(knotPixels) * level.pixelSize
+    let start: DisplacementGrid
+    if let grid {
+      start = grid.spacing > 1.5 * spacing ? grid.refined() : grid
+    } else {
+      start = DisplacementGrid(
+        spacing: spacing,
+        covering: MicronPoint(
+          x: Double(level.width) * level.pixelSize, y: Double(level.height) * level.pixelSize))
+    }
+    return bent(
+      start, level: index, affine: affine, knotPixels: knotPixels, metric: metric,
+      stiffness: stiffness)
+  }
+
+  /// Bends at one pixel size; large sections tile by tile.
+  func bent(
+    _ start: DisplacementGrid, level index: Int, affine: AffineMap, knotPixels: Int,
+    metric: MetricKind, stiffness: Double
+  ) -> DisplacementGrid {
+    let (fixed, moving) = (fixed.levels[index], moving.levels[index])
+    guard fixed.width * fixed.height > options.mostPixelsAtOnce else {
+      return FreeFormAlignment(
+        problem: LevelProblem(fixed: fixed, moving: moving, metric: metric, rows: rows),
+        affine: affine, knotPixels: knotPixels, stiffness: stiffness,
+        maxIterations: options.maxIterations
+      ).improved(start).grid
+    }
+    return TiledBending<Never>(
+      fixed: TiledBending.Side(width: fixed.width, height: fixed.height) {
+        fixed.cropped(to: $0)
+      },
+      moving: TiledBending.Side(width: moving.width, height: moving.height) {
+        moving.cropped(to: $0)
+      }, pixelSize: fixed.pixelSize, affine: affine, knotPixels: knotPixels,
+      tissueShare: fixed.tissue.mean, metric: metric, stiffness: stiffness, options: options,
+      rows: rows
+    ).improved(start)
+  }
+
+  /// The similarity at the finest level over the mean of the same map shifted in eight directions.
+  ///
+  /// Taken over windows with the most tissue, which are the whole of a small section.
+  private func contrast(_ affine: AffineMap, _ grid: DisplacementGrid) -> Double {
+    let windows = ContrastWindows(fixed.levels[0]).regions.map { region in
+      (level: fixed.levels[0].cropped(to: region), region: region)
+    }
+    var chance = 0.0
+    var found = 0.0
+    for (level, region) in windows {
+      for direction in 0..<8 {
+        let angle = Double(direction) * .pi / 4
+        var shifted = affine
+        shifted.c += Self.chanceMicrons * cos(angle)
+        shifted.f += Self.chanceMicrons * sin(angle)
+        chance += similarity(level, region, shifted, grid) / 8
+      }
+      found += similarity(level, region, affine, grid)
+    }
+    return found / max(chance, 1e-6)
+  }
+
+  /// The mean squared local correlation at the finest level over tissue that both sections have.
+  private func similarity(
+    _ level: SectionLevel, _ region: PixelRegion, _ affine: AffineMap, _ grid: DisplacementGrid
+  ) -> Double {
+    let warped = WarpedPlanes(
+      fixed: level, moving: moving.levels[0], affine: affine, displacement: grid, rows: rows,
+      region: region)
+    return warped.similarity(
+      fixed: level, weights: zip(level.tissue.values, warped.tissue.values).map { $0 * $1 },
+      rows: rows)
+  }
+}
