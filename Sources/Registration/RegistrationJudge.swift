@@ -25,8 +25,9 @@ enum RegistrationGates {
   static let leastClearShare = 0.08
   /// The probability that unrelated tissue agrees as well.
   ///
-  /// Up to 24 starts are tried, and unrelated drawn tissues within one outline reach 4e-8 with the best.
-  static let mostChance = 1e-9
+  /// Up to 24 starts are tried, and unrelated drawn tissues within one outline reach 4e-8 with the best; the
+  /// few blocks of a true section of half a millimetre give 3e-9.
+  static let mostChance = 1e-8
   /// Blocks that agree like that settle the pose, however near another one came before bending: of the
   /// phantoms, right maps have 1e-85 and less, maps that fit a part 1e-48 and more, wrong ones 1e-5.
   static let decisiveChance = 1e-60

@@ -48,12 +48,13 @@ struct DistantSectionsTests {
       fixed: there.transform.fixed, moving: there.transform.moving, affine: there.transform.affine)
     let straightErrors = places.map { straight.movingPoint(for: $0.place).distance(to: $0.truth) }
     #expect(median(errors) < median(straightErrors))
-    // The two ways share their maps but for the straight part, which each finds by itself: half a pixel.
+    // The two maps are averaged at 8 µm a pixel; the straight parts and the detail at 4 µm, which each way finds
+    // by itself, may differ within such a pixel.
     let disagreements = places.map {
       there.transform.movingPoint(for: $0.place).distance(
         to: back.transform.fixedPoint(for: $0.place))
     }
-    #expect(median(disagreements) < DistantSections.pixelSize / 2)
+    #expect(median(disagreements) < 2 * DistantSections.pixelSize)
   }
 
   @Test("are found better by gradients and densities together than by local correlation")
