@@ -9,7 +9,7 @@ struct RowSegments: Sendable {
 private let rowsPerBlock = 96
 /// Elements of a row that are multiplied before the next panel row block is fetched: 256 · 16 floats of a
 /// panel fill half of a 32 KiB first-level cache.
-private let elementsPerBlock = 256
+let elementsPerBlock = 256
 
 /// `output[i] = initial + Σₖ row(i)[k] · matrix[k]` for rows that lie anywhere in `input`.
 ///

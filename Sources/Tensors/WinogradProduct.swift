@@ -1,7 +1,5 @@
 /// Tiles transformed and multiplied together: their weights are read once for all of them.
 private let tilesPerChunk = 48
-/// Elements of a row that are multiplied before the next panel row block is fetched.
-private let elementsPerBlock = 256
 
 /// A convolution by Winograd's algorithm over one map.
 struct WinogradProduct: Sendable {
