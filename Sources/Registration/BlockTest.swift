@@ -162,65 +162,10 @@ struct BlockTest {
     }
     let area = Float(side * side)
     guard covered > 0.5 * area, shared > 0.5 * area, known > 0.99 * area else { return -2 }
-    var block = [Float](repeating: 0, count: side * side)
-    var mean: Float = 0
-    for row in 0..<side {
-      for column in 0..<side {
-        block[row * side + column] = reference[left + column, top + row]
-        mean += block[row * side + column]
-      }
-    }
-    mean /= area
-    var energy: Float = 0
-    for index in block.indices {
-      block[index] -= mean
-      energy += block[index] * block[index]
-    }
-    guard energy > 1e-4 * area else { return -1 }
+    let block = CorrelationBlock(reference, left: left, top: top, side: side)
+    guard let scores = block.correlations(with: target, reach: search) else { return -1 }
     let span = 2 * search + 1
-    let scores = correlations(
-      block: block, energy: energy, side: side, target: target, left: left, top: top,
-      search: search)
     return peakDistance(scores, span: span, search: search)
-  }
-
-  private static func correlations(
-    block: [Float], energy: Float, side: Int, target: Plane, left: Int, top: Int, search: Int
-  ) -> [Float] {
-    let span = 2 * search + 1
-    let area = Float(side * side)
-    var scores = [Float](repeating: 0, count: span * span)
-    target.values.withUnsafeBufferPointer { pixels in
-      block.withUnsafeBufferPointer { block in
-        for shiftY in 0..<span {
-          for shiftX in 0..<span {
-            var products = SIMD8<Float>(repeating: 0)
-            var sums = products
-            var squares = products
-            for row in 0..<side {
-              let from = (top + shiftY - search + row) * target.width + left + shiftX - search
-              var column = 0
-              while column + 8 <= side {
-                let moving = UnsafeRawPointer(pixels.baseAddress.unsafelyUnwrapped + from + column)
-                  .loadUnaligned(as: SIMD8<Float>.self)
-                let fixed = UnsafeRawPointer(
-                  block.baseAddress.unsafelyUnwrapped + row * side + column
-                ).loadUnaligned(as: SIMD8<Float>.self)
-                products += moving * fixed
-                sums += moving
-                squares += moving * moving
-                column += 8
-              }
-            }
-            let sum = sums.sum()
-            let variance = squares.sum() - sum * sum / area
-            scores[shiftY * span + shiftX] =
-              variance > 1e-4 * area ? products.sum() / (variance * energy).squareRoot() : 0
-          }
-        }
-      }
-    }
-    return scores
   }
 
   private static func peakDistance(_ scores: [Float], span: Int, search: Int) -> Float {

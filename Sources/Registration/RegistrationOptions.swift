@@ -54,11 +54,5 @@ public struct RegistrationOptions: Sendable, Hashable {
     }
   }
 
-  /// For the start, where poses compete: mutual information over a whole section says too little there.
-  var startMetric: MetricKind {
-    similarity == .mutualInformation
-      ? .localCorrelation(radius: Self.correlationRadius) : detailMetric
-  }
-
   private static let correlationRadius = 4
 }

@@ -11,15 +11,18 @@ extension RegistrationRun {
   private static let finestDetail = 7.9
   /// The finest level is used where the similarity is that many times chance.
   private static let leastContrast = 2.0
+  /// The pixel size at which ways to begin are compared, in microns.
+  private static let comparedPixelSize = 15.9
   /// Far enough that nothing of what was found is left, near enough to be tissue of the same kind.
   private static let chanceMicrons = 300.0
 
   /// Bends at all levels.
   ///
-  /// - Parameter affine: Fixed to moving microns; stays as it is.
+  /// - Parameter start: Where to begin; its map stays as it is.
   /// - Returns: The displacement, and whether the finest level had detail to go by.
-  func bent(_ affine: AffineMap) -> (grid: DisplacementGrid, isDetailed: Bool) {
-    var grid = bentBothWays(affine)
+  func bent(_ start: BendingStart) -> (grid: DisplacementGrid, isDetailed: Bool) {
+    let affine = start.affine
+    var grid = bentBothWays(start)
     for index in levelIndices.reversed() where fixed.levels[index].pixelSize < Self.finestDetail {
       if index == 0, let grid, contrast(affine, grid) < Self.leastContrast { return (grid, false) }
       grid = bent(
@@ -32,35 +35,71 @@ extension RegistrationRun {
   /// Bends from the coarsest level to the last that shows no detail, or to a coarser one.
   ///
   /// - Parameters:
-  ///   - affine: Fixed to moving microns; stays as it is.
+  ///   - start: Where to begin; its map stays as it is.
   ///   - finest: The last level.
   /// - Returns: The displacement; nil where there is no such level.
-  func coarselyBent(_ affine: AffineMap, through finest: Int = 0) -> DisplacementGrid? {
-    let coarsest =
+  func coarselyBent(_ start: BendingStart, through finest: Int = 0) -> DisplacementGrid? {
+    var grid: DisplacementGrid?
+    var coarsest =
       levelIndices.last { fixed.levels[$0].pixelSize <= options.coarsestBend * 1.001 } ?? 0
+    if start.isMatched {
+      let matching = BlockMatching(run: self)
+      coarsest = matching.finestLevel
+      grid = matching.displacement(start.affine, through: coarsest)?.resampled(
+        spacing: Double(options.knotPixels / 2) * fixed.levels[coarsest].pixelSize,
+        covering: covering(coarsest))
+    }
     let stiffness =
       options.similarity == .combined ? options.coarseStiffness : options.stiffness
-    var grid: DisplacementGrid?
     for index in stride(from: max(coarsest, finest), through: finest, by: -1)
     where fixed.levels[index].pixelSize >= Self.finestDetail {
       // Knots twice as dense for the pixels: a large warp has to be caught here.
       grid = bent(
-        grid, level: index, affine: affine, knotPixels: options.knotPixels / 2,
+        grid, level: index, affine: start.affine, knotPixels: options.knotPixels / 2,
         metric: options.bendMetric, stiffness: stiffness)
     }
     return grid
   }
 
-  private var levelIndices: Range<Int> { 0..<min(fixed.levels.count, moving.levels.count) }
+  /// The better of two ways to begin: the pose's straight map with its blocks matched, which catches large
+  /// warps, and an affine map refined by descent, which follows no block that only looks alike.
+  func bendingStart(_ pose: AffineMap) -> BendingStart {
+    let starts = [
+      BendingStart(affine: pose, isMatched: true),
+      BendingStart(affine: straightened(pose), isMatched: false),
+    ]
+    let level =
+      levelIndices.first { fixed.levels[$0].pixelSize >= Self.comparedPixelSize }
+      ?? levelIndices.upperBound - 1
+    let scores = starts.map { start -> Double in
+      guard RegistrationJudge.isPlausible(start.affine) else { return 0 }
+      let grid = coarselyBent(start, through: level)
+      return WarpedPlanes(
+        fixed: fixed.levels[level], moving: moving.levels[level], affine: start.affine,
+        displacement: grid, rows: rows
+      ).agreement(fixed: fixed.levels[level], rows: rows)
+    }
+    return starts[scores[1] > scores[0] ? 1 : 0]
+  }
 
-  private func bentBothWays(_ affine: AffineMap) -> DisplacementGrid? {
-    guard let forward = coarselyBent(affine) else { return nil }
+  private func covering(_ index: Int) -> MicronPoint {
+    let level = fixed.levels[index]
+    return MicronPoint(
+      x: Double(level.width) * level.pixelSize, y: Double(level.height) * level.pixelSize)
+  }
+
+  var levelIndices: Range<Int> { 0..<min(fixed.levels.count, moving.levels.count) }
+
+  private func bentBothWays(_ start: BendingStart) -> DisplacementGrid? {
+    guard let forward = coarselyBent(start) else { return nil }
+    let affine = start.affine
     let other = RegistrationRun(
       fixedImage: movingImage, movingImage: fixedImage, fixed: moving, moving: fixed,
       options: options)
-    guard let inverse = affine.inverse, let backward = other.coarselyBent(inverse) else {
-      return forward
-    }
+    guard let inverse = affine.inverse,
+      let backward = other.coarselyBent(
+        BendingStart(affine: inverse, isMatched: start.isMatched))
+    else { return forward }
     let there = SectionTransform(
       fixed: fixedImage.frame, moving: movingImage.frame, affine: affine, displacement: forward)
     let back = SectionTransform(
@@ -79,10 +118,7 @@ extension RegistrationRun {
     if let grid {
       start = grid.spacing > 1.5 * spacing ? grid.refined() : grid
     } else {
-      start = DisplacementGrid(
-        spacing: spacing,
-        covering: MicronPoint(
-          x: Double(level.width) * level.pixelSize, y: Double(level.height) * level.pixelSize))
+      start = DisplacementGrid(spacing: spacing, covering: covering(index))
     }
     return bent(
       start, level: index, affine: affine, knotPixels: knotPixels, metric: metric,
@@ -147,4 +183,12 @@ extension RegistrationRun {
       fixed: level, weights: zip(level.tissue.values, warped.tissue.values).map { $0 * $1 },
       rows: rows)
   }
+}
+
+/// Where bending begins.
+struct BendingStart {
+  /// Fixed to moving microns.
+  let affine: AffineMap
+  /// Whether blocks are matched before.
+  let isMatched: Bool
 }

@@ -77,16 +77,15 @@ struct RegistrationRun {
     guard min(fixed.tissueArea, moving.tissueArea) >= RegistrationGates.leastTissue else {
       return nothing(.noTissue)
     }
-    let stage = RigidStage(rows: rows, metric: options.startMetric)
-    guard let pose = stage.outcome(fixed: fixed, moving: moving) else { return nothing(.noOverlap) }
-    let start = StartChoice(run: self).start(pose, straightened: straightened(pose.affine))
+    guard let pose = PoseChoice(run: self).pose() else { return nothing(.noOverlap) }
+    let start = bendingStart(pose.affine)
     let affine = start.affine
-    let (bent, isDetailed) = bent(affine)
+    let (bent, isDetailed) = bent(start)
     // Where the working pixel size says nothing new, a finer one would follow noise.
     let finer = isDetailed ? try refine(affine, bent) : nil
     return RegistrationJudge(run: self, rows: rows).result(
-      before: centred, rigid: start.rigid, affine: affine,
-      bent: [bent] + (finer.map { [$0] } ?? []), margin: start.margin)
+      before: centred, rigid: turned(pose.rigid), affine: affine,
+      bent: [bent] + (finer.map { [$0] } ?? []), margin: pose.margin)
   }
 
   /// Goes on from a map that was found by another way, such as through a neighbouring section.
@@ -108,13 +107,25 @@ struct RegistrationRun {
         metric: options.detailMetric, stiffness: options.stiffness)
     }
     return RegistrationJudge(run: self, rows: rows).result(
-      before: centred, rigid: RigidStage.nearestRigid(start.affine, about: fixed.levels[0]),
+      before: centred, rigid: PoseChoice.nearestRigid(start.affine, about: fixed.levels[0]),
       affine: start.affine, bent: [grid], margin: margin)
   }
 
-  private func straightened(_ start: AffineMap) -> AffineMap {
+  /// A turn and shift refined by descent at about 8 µm a pixel.
+  private func turned(_ start: AffineMap) -> AffineMap {
+    let index = levelIndices.first { fixed.levels[$0].pixelSize >= 7.9 } ?? 0
+    let problem = LevelProblem(
+      fixed: fixed.levels[index], moving: moving.levels[index], metric: options.bendMetric,
+      rows: rows)
+    return ParametricAlignment(problem: problem, freedom: .rigid).improved(start).map
+  }
+
+  /// An affine map refined by descent, from about 300 pixels across to 8 µm a pixel.
+  func straightened(_ start: AffineMap) -> AffineMap {
     var map = start
-    let coarsest = RigidStage.levelIndex(fixed, moving, longSide: 300)
+    let coarsest =
+      levelIndices.first { max(fixed.levels[$0].width, fixed.levels[$0].height) <= 300 }
+      ?? levelIndices.upperBound - 1
     for index in stride(from: coarsest, through: 0, by: -1)
     where index == coarsest || fixed.levels[index].pixelSize >= 7.9 {
       let problem = LevelProblem(

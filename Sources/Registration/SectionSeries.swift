@@ -73,15 +73,13 @@ public struct SectionSeries: Sendable {
   ) rethrows -> [(section: Int, neighbours: [Int])] {
     let count = sections.count
     var similarity = [[Double]](repeating: [Double](repeating: 0, count: count), count: count)
-    let stage = RigidStage(
-      rows: RowLoop(threadCount: options.threadCount), metric: options.startMetric)
     for first in 0..<count {
       for second in (first + 1)..<max(count, first + 1) {
         try beforeEachPair()
         guard
           min(planes[first].tissueArea, planes[second].tissueArea) >= RegistrationGates.leastTissue
         else { continue }
-        let score = stage.outcome(fixed: planes[first], moving: planes[second])?.score ?? 0
+        let score = PoseChoice(run: run(fixed: first, moving: second)).pose()?.score ?? 0
         similarity[first][second] = score
         similarity[second][first] = score
       }

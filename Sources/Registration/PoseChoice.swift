@@ -1,0 +1,155 @@
+import Foundation
+import Rasters
+
+/// Finds where one section lies on the other: a search over every turn, side and shift, then a contest of what
+/// it found.
+///
+/// A warp leaves no straight map with much agreement, so poses are compared after their blocks were
+/// matched (``BlockMatching``): the right one then agrees two to three times as well as any other.
+struct PoseChoice {
+  let run: RegistrationRun
+
+  struct Pose {
+    /// Turn and shift, fixed to moving microns.
+    let rigid: AffineMap
+    /// The straight map nearest to the matched blocks.
+    let affine: AffineMap
+    /// How far it is ahead of the best pose elsewhere, as a share of its own score.
+    let margin: Double
+    /// How well the sections agree once matched, 0…1.
+    let score: Double
+  }
+
+  /// Poses of the search that are matched coarsely, and those of them that are matched further.
+  private static let candidateCount = 24
+  private static let finalistCount = 4
+
+  /// - Returns: The best pose; nothing where no overlap of enough tissue exists.
+  func pose() -> Pose? {
+    let matching = BlockMatching(run: run)
+    let coarse = matching.contestLevels.upperBound
+    let fine = matching.contestLevels.lowerBound
+    let candidates = RigidSearch(rows: run.rows).candidates(
+      fixed: run.fixed, moving: run.moving, count: Self.candidateCount
+    ).map { Match(affine: $0.pose.map, grid: nil, score: 0) }
+    let matched = ranked(candidates.map { scored($0, through: coarse) })
+    let finalists = ranked(matched.prefix(Self.finalistCount).map { scored($0, through: fine) })
+    guard let best = finalists.first, best.score > 0 else { return nil }
+    // Poses that the contest's first round left behind still count against the winner's margin.
+    let other = (finalists + matched.dropFirst(Self.finalistCount)).dropFirst().first {
+      !isSame(best, $0)
+    }
+    let margin = other.map { (best.score - $0.score) / best.score } ?? 1
+    let affine = straight(best)
+    return Pose(
+      rigid: Self.nearestRigid(affine, about: run.fixed.levels[0]), affine: affine,
+      margin: max(0, min(1, margin)), score: best.score)
+  }
+
+  private struct Match {
+    /// Fixed to moving microns.
+    let affine: AffineMap
+    let grid: DisplacementGrid?
+    let score: Double
+  }
+
+  private func ranked(_ matches: [Match]) -> [Match] {
+    // The earlier of two equals wins.
+    matches.enumerated().sorted {
+      ($0.element.score, $1.offset) > ($1.element.score, $0.offset)
+    }.map(\.element)
+  }
+
+  private func scored(_ match: Match, through level: Int) -> Match {
+    let grid = BlockMatching(run: run).displacement(match.affine, from: match.grid, through: level)
+    let (fixed, moving) = (run.fixed.levels[level], run.moving.levels[level])
+    let warped = WarpedPlanes(
+      fixed: fixed, moving: moving, affine: match.affine, displacement: grid, rows: run.rows)
+    return Match(
+      affine: match.affine, grid: grid, score: warped.agreement(fixed: fixed, rows: run.rows))
+  }
+
+  /// Whether two poses ended as the same map: tissue lies within a tenth of the section of its other place.
+  private func isSame(_ one: Match, _ other: Match) -> Bool {
+    guard one.affine.determinant * other.affine.determinant > 0 else { return false }
+    let level = run.fixed.levels[0]
+    let spread = 0.1 * Double(max(level.width, level.height)) * level.pixelSize
+    var distances: [Double] = []
+    visitTissue { point in
+      distances.append(place(point, one).distance(to: place(point, other)))
+    }
+    distances.sort()
+    return distances.isEmpty || distances[distances.count / 2] < spread
+  }
+
+  /// The least-squares straight map of a match over the fixed tissue.
+  private func straight(_ match: Match) -> AffineMap {
+    var pairs: [(MicronPoint, MicronPoint)] = []
+    visitTissue { pairs.append(($0, place($0, match))) }
+    return AffineMap(fitting: pairs) ?? match.affine
+  }
+
+  private func place(_ point: MicronPoint, _ match: Match) -> MicronPoint {
+    let shift = match.grid?.displacement(at: point) ?? (x: 0, y: 0)
+    let moved = match.affine(x: point.x + shift.x, y: point.y + shift.y)
+    return MicronPoint(x: moved.x, y: moved.y)
+  }
+
+  /// Visits the tissue among 48 × 48 places of the fixed section.
+  private func visitTissue(_ body: (MicronPoint) -> Void) {
+    let level = run.fixed.levels[0]
+    for row in 0..<48 {
+      for column in 0..<48 {
+        let x = (2 * column + 1) * level.width / 96
+        let y = (2 * row + 1) * level.height / 96
+        guard level.tissue[x, y] > 0 else { continue }
+        body(
+          MicronPoint(
+            x: (Double(x) + 0.5) * level.pixelSize, y: (Double(y) + 0.5) * level.pixelSize))
+      }
+    }
+  }
+
+  /// The turn and shift nearest to a straight map, with the same side, that agrees with it in the middle.
+  static func nearestRigid(_ map: AffineMap, about level: SectionLevel) -> AffineMap {
+    let side = map.determinant < 0 ? -1.0 : 1.0
+    let angle = atan2(map.d * side - map.b, map.a * side + map.e)
+    let centre = TissueBox(level)?.centre ?? MicronPoint(x: 0, y: 0)
+    let target = map(x: centre.x, y: centre.y)
+    return RigidPose(
+      angle: angle, isMirrored: side < 0, fixedCentre: centre,
+      movingCentre: MicronPoint(x: target.x, y: target.y)
+    ).map
+  }
+}
+
+extension AffineMap {
+  /// The map with the least mean squared distance between where it takes first points and the second ones.
+  ///
+  /// - Parameter pairs: Points and where they should go.
+  /// - Returns: Nothing where the first points lie on a line.
+  init?(fitting pairs: [(MicronPoint, MicronPoint)]) {
+    guard pairs.count >= 3 else { return nil }
+    let count = Double(pairs.count)
+    var (from, to) = (SIMD2<Double>(), SIMD2<Double>())
+    for (point, place) in pairs {
+      from += SIMD2(point.x, point.y) / count
+      to += SIMD2(place.x, place.y) / count
+    }
+    var (xx, xy, yy) = (0.0, 0.0, 0.0)
+    var (right, down) = (SIMD2<Double>(), SIMD2<Double>())
+    for (point, place) in pairs {
+      let (x, y) = (point.x - from.x, point.y - from.y)
+      let target = SIMD2(place.x, place.y) - to
+      (xx, xy, yy) = (xx + x * x, xy + x * y, yy + y * y)
+      right += x * target
+      down += y * target
+    }
+    let determinant = xx * yy - xy * xy
+    guard determinant > 1e-6 * xx * yy else { return nil }
+    let alongX = (right * yy - down * xy) / determinant
+    let alongY = (down * xx - right * xy) / determinant
+    let shift = to - alongX * from.x - alongY * from.y
+    self.init(a: alongX.x, b: alongY.x, c: shift.x, d: alongX.y, e: alongY.y, f: shift.y)
+  }
+}
