@@ -30,6 +30,7 @@ struct BeliefPropagation {
   static let stride = paddedSide * paddedSide
 
   /// - Parameter costs: `[node, 24, 24]`; ``never`` beyond the square.
+  /// - Returns: One shift a node.
   func shifts(_ costs: FloatBuffer) -> Shifts {
     let stride = Self.stride
     let count = columns * rows

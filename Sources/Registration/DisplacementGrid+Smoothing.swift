@@ -9,6 +9,7 @@ extension DisplacementGrid {
   /// - Parameters:
   ///   - weights: `[rows, columns]`.
   ///   - smoothness: Of the bending energy in knot spacings, without unit.
+  /// - Returns: The spline, on the same knots.
   func smoothed(weights: [Double], smoothness: Double) -> DisplacementGrid {
     let total = max(weights.reduce(0, +), 1e-9)
     let shares = weights.map { $0 / total }

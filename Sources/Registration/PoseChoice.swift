@@ -126,8 +126,9 @@ struct PoseChoice {
 extension AffineMap {
   /// The map with the least mean squared distance between where it takes first points and the second ones.
   ///
+  /// Nothing where the first points lie on a line.
+  ///
   /// - Parameter pairs: Points and where they should go.
-  /// - Returns: Nothing where the first points lie on a line.
   init?(fitting pairs: [(MicronPoint, MicronPoint)]) {
     guard pairs.count >= 3 else { return nil }
     let count = Double(pairs.count)
