@@ -2,36 +2,47 @@
 /// propagation with quadratic disagreement.
 ///
 /// Reference: Felzenszwalb and Huttenlocher 2006, IJCV 70(1), section 4.
-struct BeliefPropagation {
-  /// Nodes from left to right and from top to bottom.
-  let columns: Int
-  let rows: Int
-  /// The side of the square of shifts, in pixels; at most ``paddedSide``.
-  let side: Int
-  /// What a pixel of disagreement costs, times its square.
-  let coupling: Float
-  let loop: RowLoop
+package struct BeliefPropagation {
+  private let columns: Int
+  private let rows: Int
+  private let side: Int
+  private let coupling: Float
+  private let loop: RowLoop
 
   /// The rows of a square of shifts are that long.
-  static let paddedSide = 24
+  package static let paddedSide = 24
   /// The cost of what may not be.
-  static let never: Float = 1e6
+  package static let never: Float = 1e6
   private static let rounds = 16
 
-  struct Shifts {
+  /// - Parameters:
+  ///   - columns: Nodes from left to right.
+  ///   - rows: Nodes from top to bottom.
+  ///   - side: The side of the square of shifts, in pixels; at most ``paddedSide``.
+  ///   - coupling: What a pixel of disagreement costs, times its square.
+  ///   - loop: The threads.
+  package init(columns: Int, rows: Int, side: Int, coupling: Float, loop: RowLoop) {
+    self.columns = columns
+    self.rows = rows
+    self.side = side
+    self.coupling = coupling
+    self.loop = loop
+  }
+
+  package struct Shifts {
     /// The chosen one's place in a node's costs.
-    var labels: [Int]
+    package var labels: [Int]
     /// The lowest place of the parabola through it and its neighbours, in pixels from the square's corner.
-    var x: [Float]
-    var y: [Float]
+    package var x: [Float]
+    package var y: [Float]
   }
 
   /// The numbers that one node's costs take.
-  static let stride = paddedSide * paddedSide
+  package static let stride = paddedSide * paddedSide
 
   /// - Parameter costs: `[node, 24, 24]`; ``never`` beyond the square.
   /// - Returns: One shift a node.
-  func shifts(_ costs: FloatBuffer) -> Shifts {
+  package func shifts(_ costs: FloatBuffer) -> Shifts {
     let stride = Self.stride
     let count = columns * rows
     // Messages to a node from its left, right, upper and lower neighbour.
@@ -44,13 +55,8 @@ struct BeliefPropagation {
         let (column, row) = (node % columns, node / columns)
         guard (column + row) % 2 == round % 2 else { return }
         let scratch = Scratch()
-        let own = costs.pointer + node * stride
+        Self.add(costs, messages, of: node, to: scratch.belief)
         let incoming = messages.pointer + node * 4 * stride
-        for index in 0..<stride {
-          scratch.belief[index] =
-            own[index] + incoming[index] + incoming[stride + index] + incoming[2 * stride + index]
-            + incoming[3 * stride + index]
-        }
         // To the right neighbour, who hears it from its left, and so on.
         for (dx, dy, from, slot) in [(1, 0, 1, 0), (-1, 0, 0, 1), (0, 1, 3, 2), (0, -1, 2, 3)] {
           guard (0..<columns).contains(column + dx), (0..<rows).contains(row + dy) else { continue }
@@ -69,38 +75,42 @@ struct BeliefPropagation {
     return chosen(costs, messages)
   }
 
+  /// Leaves a node's costs and all it was told in `belief`.
+  private static func add(
+    _ costs: FloatBuffer, _ messages: FloatBuffer, of node: Int,
+    to belief: UnsafeMutablePointer<Float>
+  ) {
+    let own = costs.pointer + node * stride
+    let incoming = messages.pointer + node * 4 * stride
+    for index in 0..<stride {
+      belief[index] =
+        own[index] + incoming[index] + incoming[stride + index] + incoming[2 * stride + index]
+        + incoming[3 * stride + index]
+    }
+  }
+
   private func chosen(_ costs: FloatBuffer, _ messages: FloatBuffer) -> Shifts {
-    let stride = Self.stride
     let padded = Self.paddedSide
     var result = Shifts(labels: [], x: [], y: [])
+    let scratch = Scratch()
     for node in 0..<columns * rows {
-      let incoming = messages.pointer + node * 4 * stride
-      func belief(_ row: Int, _ column: Int) -> Float {
-        let index = row * padded + column
-        return costs.pointer[node * stride + index] + incoming[index] + incoming[stride + index]
-          + incoming[2 * stride + index] + incoming[3 * stride + index]
-      }
-      var best = (row: 0, column: 0, value: Float.infinity)
+      Self.add(costs, messages, of: node, to: scratch.belief)
+      let belief = scratch.belief
+      var label = 0
       for row in 0..<side {
-        for column in 0..<side where belief(row, column) < best.value {
-          best = (row, column, belief(row, column))
+        for index in row * padded..<row * padded + side where belief[index] < belief[label] {
+          label = index
         }
       }
-      func vertex(_ before: Float, _ after: Float) -> Float {
-        let bend = before - 2 * best.value + after
-        return bend > 0 ? max(-0.5, min(0.5, 0.5 * (before - after) / bend)) : 0
+      let (row, column) = (label / padded, label % padded)
+      let isInside = row > 0 && column > 0 && row < side - 1 && column < side - 1
+      func lowest(step: Int) -> Float {
+        isInside
+          ? Parabola.vertex(-belief[label - step], -belief[label], -belief[label + step]) : 0
       }
-      let isInside =
-        best.row > 0 && best.column > 0 && best.row < side - 1 && best.column < side - 1
-      result.labels.append(best.row * padded + best.column)
-      result.x.append(
-        Float(best.column)
-          + (isInside
-            ? vertex(belief(best.row, best.column - 1), belief(best.row, best.column + 1)) : 0))
-      result.y.append(
-        Float(best.row)
-          + (isInside
-            ? vertex(belief(best.row - 1, best.column), belief(best.row + 1, best.column)) : 0))
+      result.labels.append(label)
+      result.x.append(Float(column) + lowest(step: 1))
+      result.y.append(Float(row) + lowest(step: padded))
     }
     return result
   }

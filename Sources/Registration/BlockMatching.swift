@@ -31,15 +31,15 @@ struct BlockMatching {
 
   /// Where poses are compared, and one coarser: the first level of at most 160 pixels across, and the next.
   var contestLevels: ClosedRange<Int> {
-    let count = min(run.fixed.levels.count, run.moving.levels.count)
+    let indices = run.levelIndices
+    let last = indices.upperBound - 1
     let fine =
-      (0..<count).first {
-        Self.across(run.fixed.levels[$0]) <= 160 && run.fixed.levels[$0].pixelSize >= 15.9
-      } ?? count - 1
-    return fine...min(fine + 1, count - 1)
+      indices.first {
+        run.fixed.levels[$0].longSide <= 160
+          && run.fixed.levels[$0].pixelSize >= RegistrationRun.comparedPixelSize
+      } ?? last
+    return fine...min(fine + 1, last)
   }
-
-  private static func across(_ level: SectionLevel) -> Int { max(level.width, level.height) }
 
   /// - Parameters:
   ///   - affine: Fixed to moving microns; stays as it is.
@@ -79,8 +79,7 @@ struct BlockMatching {
       rows: run.rows)
     var result = DisplacementGrid(
       spacing: Double(Self.knotPixels) * fixed.pixelSize,
-      covering: MicronPoint(
-        x: Double(fixed.width) * fixed.pixelSize, y: Double(fixed.height) * fixed.pixelSize))
+      covering: fixed.extent)
     let (columns, rows) = (result.columns - 2, result.rows - 2)
     let costs = costs(fixed: fixed, warped: warped, columns: columns, rows: rows)
     let shifts = BeliefPropagation(

@@ -182,17 +182,10 @@ struct BlockTest {
       }
     }
     guard scores[best] - runnerUp >= leastLead else { return -1 }
-    let offsetX = vertex(scores[best - 1], scores[best], scores[best + 1])
-    let offsetY = vertex(scores[best - span], scores[best], scores[best + span])
+    let offsetX = Parabola.vertex(scores[best - 1], scores[best], scores[best + 1])
+    let offsetY = Parabola.vertex(scores[best - span], scores[best], scores[best + span])
     let deltaX = Float(x - search) + offsetX
     let deltaY = Float(y - search) + offsetY
     return (deltaX * deltaX + deltaY * deltaY).squareRoot()
-  }
-
-  /// Where the parabola through three neighbours is highest, −½…½ from the middle one.
-  private static func vertex(_ before: Float, _ middle: Float, _ after: Float) -> Float {
-    let bend = before - 2 * middle + after
-    guard bend < 0 else { return 0 }
-    return max(-0.5, min(0.5, 0.5 * (before - after) / bend))
   }
 }

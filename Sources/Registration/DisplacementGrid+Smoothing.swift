@@ -10,7 +10,7 @@ extension DisplacementGrid {
   ///   - weights: `[rows, columns]`.
   ///   - smoothness: Of the bending energy in knot spacings, without unit.
   /// - Returns: The spline, on the same knots.
-  func smoothed(weights: [Double], smoothness: Double) -> DisplacementGrid {
+  package func smoothed(weights: [Double], smoothness: Double) -> DisplacementGrid {
     let total = max(weights.reduce(0, +), 1e-9)
     let shares = weights.map { $0 / total }
     let half = columns * rows
@@ -74,15 +74,6 @@ extension DisplacementGrid {
 
   /// The same displacement on knots that lie elsewhere; exact at the knots.
   func resampled(spacing: Double, covering extent: MicronPoint) -> DisplacementGrid {
-    var result = DisplacementGrid(spacing: spacing, covering: extent)
-    for row in 0..<result.rows {
-      for column in 0..<result.columns {
-        let shift = displacement(
-          at: MicronPoint(x: Double(column - 1) * spacing, y: Double(row - 1) * spacing))
-        result.x[row * result.columns + column] = Float(shift.x)
-        result.y[row * result.columns + column] = Float(shift.y)
-      }
-    }
-    return result.interpolatingItsValues()
+    DisplacementGrid(spacing: spacing, covering: extent).interpolating(displacement(at:))
   }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import Rasters
+package import Rasters
 
 /// Finds where one section lies on the other: a search over every turn, side and shift, then a contest of what
 /// it found.
@@ -10,9 +10,7 @@ struct PoseChoice {
   let run: RegistrationRun
 
   struct Pose {
-    /// Turn and shift, fixed to moving microns.
-    let rigid: AffineMap
-    /// The straight map nearest to the matched blocks.
+    /// The straight map nearest to the matched blocks, fixed to moving microns.
     let affine: AffineMap
     /// How far it is ahead of the best pose elsewhere, as a share of its own score.
     let margin: Double
@@ -26,24 +24,20 @@ struct PoseChoice {
 
   /// - Returns: The best pose; nothing where no overlap of enough tissue exists.
   func pose() -> Pose? {
-    let matching = BlockMatching(run: run)
-    let coarse = matching.contestLevels.upperBound
-    let fine = matching.contestLevels.lowerBound
+    let levels = BlockMatching(run: run).contestLevels
     let candidates = RigidSearch(rows: run.rows).candidates(
       fixed: run.fixed, moving: run.moving, count: Self.candidateCount
     ).map { Match(affine: $0.pose.map, grid: nil, score: 0) }
-    let matched = ranked(candidates.map { scored($0, through: coarse) })
-    let finalists = ranked(matched.prefix(Self.finalistCount).map { scored($0, through: fine) })
+    let matched = ranked(candidates.map { scored($0, through: levels.upperBound) })
+    let finalists = ranked(
+      matched.prefix(Self.finalistCount).map { scored($0, through: levels.lowerBound) })
     guard let best = finalists.first, best.score > 0 else { return nil }
     // Poses that the contest's first round left behind still count against the winner's margin.
     let other = (finalists + matched.dropFirst(Self.finalistCount)).dropFirst().first {
       !isSame(best, $0)
     }
     let margin = other.map { (best.score - $0.score) / best.score } ?? 1
-    let affine = straight(best)
-    return Pose(
-      rigid: Self.nearestRigid(affine, about: run.fixed.levels[0]), affine: affine,
-      margin: max(0, min(1, margin)), score: best.score)
+    return Pose(affine: straight(best), margin: max(0, min(1, margin)), score: best.score)
   }
 
   private struct Match {
@@ -73,7 +67,7 @@ struct PoseChoice {
   private func isSame(_ one: Match, _ other: Match) -> Bool {
     guard one.affine.determinant * other.affine.determinant > 0 else { return false }
     let level = run.fixed.levels[0]
-    let spread = 0.1 * Double(max(level.width, level.height)) * level.pixelSize
+    let spread = 0.1 * Double(level.longSide) * level.pixelSize
     var distances: [Double] = []
     visitTissue { point in
       distances.append(place(point, one).distance(to: place(point, other)))
@@ -129,7 +123,7 @@ extension AffineMap {
   /// Nothing where the first points lie on a line.
   ///
   /// - Parameter pairs: Points and where they should go.
-  init?(fitting pairs: [(MicronPoint, MicronPoint)]) {
+  package init?(fitting pairs: [(MicronPoint, MicronPoint)]) {
     guard pairs.count >= 3 else { return nil }
     let count = Double(pairs.count)
     var (from, to) = (SIMD2<Double>(), SIMD2<Double>())

@@ -162,10 +162,7 @@ struct RegistrationJudge {
 
   /// The mean squared local correlation over fixed tissue that the moving section covers.
   private func similarity(_ warped: WarpedPlanes) -> Double {
-    let level = run.fixed.levels[0]
-    return warped.similarity(
-      fixed: level, weights: zip(level.tissue.values, warped.inside.values).map { $0 * $1 },
-      rows: rows)
+    warped.similarity(fixed: run.fixed.levels[0], rows: rows)
   }
 
   /// Over fixed tissue, on eight by eight points a cell.

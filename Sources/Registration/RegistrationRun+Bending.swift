@@ -8,11 +8,11 @@ import Rasters
 // every detail agrees; serial sections that differ in each nucleus would be bent after noise.
 extension RegistrationRun {
   /// Microns a pixel below which pixels show cells: structures that the next section need not have.
-  private static let finestDetail = 7.9
+  static let finestDetail = 7.9
   /// The finest level is used where the similarity is that many times chance.
   private static let leastContrast = 2.0
   /// The pixel size at which ways to begin are compared, in microns.
-  private static let comparedPixelSize = 15.9
+  static let comparedPixelSize = 15.9
   /// Far enough that nothing of what was found is left, near enough to be tissue of the same kind.
   private static let chanceMicrons = 300.0
 
@@ -32,26 +32,31 @@ extension RegistrationRun {
     return (grid ?? DisplacementGrid(spacing: 256, covering: fixedImage.frame.extent), true)
   }
 
-  /// Bends from the coarsest level to the last that shows no detail, or to a coarser one.
+  /// Bends from the coarsest level, or the one after where a start was bent already, to the last that shows no
+  /// detail, or to a coarser one.
   ///
   /// - Parameters:
   ///   - start: Where to begin; its map stays as it is.
   ///   - finest: The last level.
   /// - Returns: The displacement; nil where there is no such level.
   func coarselyBent(_ start: BendingStart, through finest: Int = 0) -> DisplacementGrid? {
-    var grid: DisplacementGrid?
-    var coarsest =
-      levelIndices.last { fixed.levels[$0].pixelSize <= options.coarsestBend * 1.001 } ?? 0
-    if start.isMatched {
+    var grid = start.bent?.grid
+    var coarsest: Int
+    if let bent = start.bent {
+      coarsest = bent.level - 1
+    } else if !start.isMatched {
+      coarsest =
+        levelIndices.last { fixed.levels[$0].pixelSize <= options.coarsestBend * 1.001 } ?? 0
+    } else {
       let matching = BlockMatching(run: self)
       coarsest = matching.finestLevel
       grid = matching.displacement(start.affine, through: coarsest)?.resampled(
         spacing: Double(options.knotPixels / 2) * fixed.levels[coarsest].pixelSize,
-        covering: covering(coarsest))
+        covering: fixed.levels[coarsest].extent)
     }
     let stiffness =
       options.similarity == .combined ? options.coarseStiffness : options.stiffness
-    for index in stride(from: max(coarsest, finest), through: finest, by: -1)
+    for index in stride(from: coarsest, through: finest, by: -1)
     where fixed.levels[index].pixelSize >= Self.finestDetail {
       // Knots twice as dense for the pixels: a large warp has to be caught here.
       grid = bent(
@@ -71,21 +76,17 @@ extension RegistrationRun {
     let level =
       levelIndices.first { fixed.levels[$0].pixelSize >= Self.comparedPixelSize }
       ?? levelIndices.upperBound - 1
-    let scores = starts.map { start -> Double in
-      guard RegistrationJudge.isPlausible(start.affine) else { return 0 }
+    var best: (start: BendingStart, score: Double)?
+    for var start in starts where RegistrationJudge.isPlausible(start.affine) {
       let grid = coarselyBent(start, through: level)
-      return WarpedPlanes(
+      start.bent = grid.map { ($0, level) }
+      let score = WarpedPlanes(
         fixed: fixed.levels[level], moving: moving.levels[level], affine: start.affine,
         displacement: grid, rows: rows
       ).agreement(fixed: fixed.levels[level], rows: rows)
+      if score > best?.score ?? 0 { best = (start, score) }
     }
-    return starts[scores[1] > scores[0] ? 1 : 0]
-  }
-
-  private func covering(_ index: Int) -> MicronPoint {
-    let level = fixed.levels[index]
-    return MicronPoint(
-      x: Double(level.width) * level.pixelSize, y: Double(level.height) * level.pixelSize)
+    return best?.start ?? starts[0]
   }
 
   var levelIndices: Range<Int> { 0..<min(fixed.levels.count, moving.levels.count) }
@@ -118,7 +119,7 @@ extension RegistrationRun {
     if let grid {
       start = grid.spacing > 1.5 * spacing ? grid.refined() : grid
     } else {
-      start = DisplacementGrid(spacing: spacing, covering: covering(index))
+      start = DisplacementGrid(spacing: spacing, covering: level.extent)
     }
     return bent(
       start, level: index, affine: affine, knotPixels: knotPixels, metric: metric,
@@ -191,4 +192,6 @@ struct BendingStart {
   let affine: AffineMap
   /// Whether blocks are matched before.
   let isMatched: Bool
+  /// What came of bending down to a level, where that is known.
+  var bent: (grid: DisplacementGrid, level: Int)?
 }

@@ -13,6 +13,12 @@ struct SectionLevel: Sendable {
 
   var width: Int { density.width }
   var height: Int { density.height }
+  /// Pixels along the longer side.
+  var longSide: Int { max(width, height) }
+  /// Microns along each side.
+  var extent: MicronPoint {
+    MicronPoint(x: Double(width) * pixelSize, y: Double(height) * pixelSize)
+  }
 
   /// The same at twice the pixel size: means of 2 × 2 pixels, the last ones repeated at odd edges.
   func halved() -> SectionLevel {

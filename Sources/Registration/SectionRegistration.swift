@@ -84,7 +84,7 @@ struct RegistrationRun {
     // Where the working pixel size says nothing new, a finer one would follow noise.
     let finer = isDetailed ? try refine(affine, bent) : nil
     return RegistrationJudge(run: self, rows: rows).result(
-      before: centred, rigid: turned(pose.rigid), affine: affine,
+      before: centred, rigid: turned(pose.affine), affine: affine,
       bent: [bent] + (finer.map { [$0] } ?? []), margin: pose.margin)
   }
 
@@ -111,29 +111,34 @@ struct RegistrationRun {
       affine: start.affine, bent: [grid], margin: margin)
   }
 
-  /// A turn and shift refined by descent at about 8 µm a pixel.
+  /// The turn and shift nearest to a straight map, refined by descent at about 8 µm a pixel.
   private func turned(_ start: AffineMap) -> AffineMap {
-    let index = levelIndices.first { fixed.levels[$0].pixelSize >= 7.9 } ?? 0
-    let problem = LevelProblem(
-      fixed: fixed.levels[index], moving: moving.levels[index], metric: options.bendMetric,
-      rows: rows)
-    return ParametricAlignment(problem: problem, freedom: .rigid).improved(start).map
+    descended(
+      PoseChoice.nearestRigid(start, about: fixed.levels[0]),
+      level: levelIndices.first { fixed.levels[$0].pixelSize >= Self.finestDetail } ?? 0,
+      freedom: .rigid)
   }
 
   /// An affine map refined by descent, from about 300 pixels across to 8 µm a pixel.
   func straightened(_ start: AffineMap) -> AffineMap {
     var map = start
     let coarsest =
-      levelIndices.first { max(fixed.levels[$0].width, fixed.levels[$0].height) <= 300 }
+      levelIndices.first { fixed.levels[$0].longSide <= 300 }
       ?? levelIndices.upperBound - 1
     for index in stride(from: coarsest, through: 0, by: -1)
-    where index == coarsest || fixed.levels[index].pixelSize >= 7.9 {
-      let problem = LevelProblem(
-        fixed: fixed.levels[index], moving: moving.levels[index], metric: options.bendMetric,
-        rows: rows)
-      map = ParametricAlignment(problem: problem, freedom: .affine).improved(map).map
+    where index == coarsest || fixed.levels[index].pixelSize >= Self.finestDetail {
+      map = descended(map, level: index, freedom: .affine)
     }
     return map
+  }
+
+  private func descended(
+    _ map: AffineMap, level index: Int, freedom: ParametricAlignment.Freedom
+  ) -> AffineMap {
+    let problem = LevelProblem(
+      fixed: fixed.levels[index], moving: moving.levels[index], metric: options.bendMetric,
+      rows: rows)
+    return ParametricAlignment(problem: problem, freedom: freedom).improved(map).map
   }
 
   private func nothing(_ reason: RegistrationReason) -> RegistrationResult {

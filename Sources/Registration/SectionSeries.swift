@@ -63,7 +63,7 @@ public struct SectionSeries: Sendable {
   /// The neighbours of each section where no order is known: a tree from the reference in which every
   /// section hangs on the most similar one that is nearer.
   ///
-  /// Every pair is compared once at about 300 pixels, so the time grows with the square of the count.
+  /// Every pair is compared once at up to 160 pixels across, so the time grows with the square of the count.
   ///
   /// - Parameter beforeEachPair: Called before each comparison; throws to stop.
   /// - Returns: As ``chain(order:)``.

@@ -15,18 +15,11 @@ extension SectionTransform {
     let straight = affine.followed(by: next.affine)
     var grid: DisplacementGrid?
     if displacement != nil || next.displacement != nil, let inverse = straight.inverse {
-      var bent = DisplacementGrid(spacing: spacing, covering: fixed.extent)
-      for row in 0..<bent.rows {
-        for column in 0..<bent.columns {
-          let place = MicronPoint(
-            x: Double(column - 1) * spacing, y: Double(row - 1) * spacing)
-          let target = next.movingPoint(for: movingPoint(for: place))
-          let back = inverse(x: target.x, y: target.y)
-          bent.x[row * bent.columns + column] = Float(back.x - place.x)
-          bent.y[row * bent.columns + column] = Float(back.y - place.y)
-        }
+      grid = DisplacementGrid(spacing: spacing, covering: fixed.extent).interpolating { place in
+        let target = next.movingPoint(for: movingPoint(for: place))
+        let back = inverse(x: target.x, y: target.y)
+        return (back.x - place.x, back.y - place.y)
       }
-      grid = bent.interpolatingItsValues()
     }
     let reasons = RegistrationReason.allCases.filter {
       self.reasons.contains($0) || next.reasons.contains($0)
@@ -46,28 +39,36 @@ extension SectionTransform {
   /// - Parameter back: A map from this one's moving section to its fixed section.
   /// - Returns: Nothing where this map is straight.
   func displacement(averagedWithInverseOf back: SectionTransform) -> DisplacementGrid? {
-    guard var grid = displacement, let inverse = affine.inverse else { return nil }
-    for row in 0..<grid.rows {
-      for column in 0..<grid.columns {
-        let place = MicronPoint(
-          x: Double(column - 1) * grid.spacing, y: Double(row - 1) * grid.spacing)
-        let one = movingPoint(for: place)
-        let other = back.fixedPoint(for: place)
-        let middle = inverse(x: (one.x + other.x) / 2, y: (one.y + other.y) / 2)
-        grid.x[row * grid.columns + column] = Float(middle.x - place.x)
-        grid.y[row * grid.columns + column] = Float(middle.y - place.y)
-      }
+    guard let inverse = affine.inverse else { return nil }
+    return displacement?.interpolating { place in
+      let one = movingPoint(for: place)
+      let other = back.fixedPoint(for: place)
+      let middle = inverse(x: (one.x + other.x) / 2, y: (one.y + other.y) / 2)
+      return (middle.x - place.x, middle.y - place.y)
     }
-    return grid.interpolatingItsValues()
   }
 }
 
 extension DisplacementGrid {
+  /// The spline on this grid's knots that has given displacements there, in microns.
+  func interpolating(_ displacement: (MicronPoint) -> (x: Double, y: Double)) -> DisplacementGrid {
+    var result = self
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let shift = displacement(
+          MicronPoint(x: Double(column - 1) * spacing, y: Double(row - 1) * spacing))
+        result.x[row * columns + column] = Float(shift.x)
+        result.y[row * columns + column] = Float(shift.y)
+      }
+    }
+    return result.interpolatingItsValues()
+  }
+
   /// The spline whose values at the knots are this grid's numbers.
   ///
   /// Solves `(c[i−1] + 4 c[i] + c[i+1]) / 6 = v[i]` along each row and column; the outermost numbers are
   /// taken as control points themselves.
-  func interpolatingItsValues() -> DisplacementGrid {
+  private func interpolatingItsValues() -> DisplacementGrid {
     var result = self
     result.x = Self.controlPoints(x, columns: columns, rows: rows)
     result.y = Self.controlPoints(y, columns: columns, rows: rows)

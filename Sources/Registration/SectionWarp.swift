@@ -93,8 +93,13 @@ extension WarpedPlanes {
   /// How well two sections agree, 0…1: the mean squared local correlation over fixed tissue that the moving
   /// section covers, times the root of the masks' Dice coefficient, which keeps small overlaps low.
   func agreement(fixed: SectionLevel, rows: RowLoop) -> Double {
-    let weights = zip(fixed.tissue.values, inside.values).map { $0 * $1 }
-    return similarity(fixed: fixed, weights: weights, rows: rows) * dice(fixed: fixed).squareRoot()
+    similarity(fixed: fixed, rows: rows) * dice(fixed: fixed).squareRoot()
+  }
+
+  /// The mean squared local correlation over fixed tissue that the moving section covers, 0…1.
+  func similarity(fixed: SectionLevel, rows: RowLoop) -> Double {
+    similarity(
+      fixed: fixed, weights: zip(fixed.tissue.values, inside.values).map { $0 * $1 }, rows: rows)
   }
 
   /// The mean squared local correlation of the densities, over a window of nine pixels.
