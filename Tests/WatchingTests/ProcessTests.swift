@@ -31,8 +31,11 @@ private struct Script {
 
   init(_ body: String) throws {
     scratch = try TemporaryDirectory()
-    try Data("#!/bin/sh\n\(body)\n".utf8).write(to: URL(fileURLWithPath: path))
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    // Another process writes it: a child that a test beside this one starts would inherit our open file for a
+    // moment, and a file that is open for writing cannot be started.
+    let text = scratch.path("text")
+    try Data("#!/bin/sh\n\(body)\n".utf8).write(to: URL(fileURLWithPath: text))
+    try Tool("install").run(["-m", "755", text, path])
   }
 
   func task(_ arguments: [String] = []) -> CaseTask {
