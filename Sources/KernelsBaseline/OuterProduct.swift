@@ -1,8 +1,8 @@
-/// Adds the products of gathered rows and a packed panel, summed over pixels: a weight gradient.
+/// Sums the products of gathered rows and a packed panel over pixels: a weight gradient.
 ///
 /// `output[k · outputStride + j] += Σᵢ rows[i][rowOffset + k] · panel[i][j]` for `k` below
 /// `rowElementCount`. The pixels are summed from 0 in registers and then added to the output, so
-/// that a caller who passes blocks of pixels gets a two-level sum.
+/// that a caller who passes blocks of pixels gets a two-level sum. The first block may replace what is there. The first block may replace what is there. The first block may replace what is there.
 ///
 /// - Parameters:
 ///   - pixelCount: How many rows there are; one panel row each.
@@ -13,54 +13,57 @@
 ///     unused columns are 0.
 ///   - panelStride: Elements from one pixel's output gradients to the next's.
 ///   - columnCount: Columns in use, at most two vectors.
+///   - accumulates: Whether to add to what the output holds.
 ///   - output: The first element of the result.
 ///   - outputStride: Elements from one row of the result to the next.
 @inline(never)
 public func addOuterProducts(
   pixelCount: Int, rows: UnsafePointer<UnsafePointer<Float>>, rowOffset: Int, rowElementCount: Int,
   panel: UnsafePointer<Float>, panelStride: Int, columnCount: Int,
-  output: UnsafeMutablePointer<Float>, outputStride: Int
+  accumulates: Bool, output: UnsafeMutablePointer<Float>, outputStride: Int
 ) {
   var k = 0
   if columnCount > Vector.scalarCount {
     while k + 6 <= rowElementCount {
       addSixByTwo(
-        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount,
+        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount, accumulates,
         output + k * outputStride, outputStride)
       k += 6
     }
     while k + 4 <= rowElementCount {
       addFourByTwo(
-        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount,
+        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount, accumulates,
         output + k * outputStride, outputStride)
       k += 4
     }
     while k < rowElementCount {
       addOneByTwo(
-        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount,
+        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount, accumulates,
         output + k * outputStride)
       k += 1
     }
   } else {
     while k + 4 <= rowElementCount {
       addFourByOne(
-        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount,
+        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount, accumulates,
         output + k * outputStride, outputStride)
       k += 4
     }
     while k < rowElementCount {
       addOneByOne(
-        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount,
+        pixelCount, rows, rowOffset + k, panel, panelStride, columnCount, accumulates,
         output + k * outputStride)
       k += 1
     }
   }
 }
 
-/// Adds the first `count` lanes to memory.
+/// Writes the first `count` lanes, or adds them to what is there.
 @inline(__always)
-private func add(_ value: Vector, to target: UnsafeMutablePointer<Float>, first count: Int) {
-  store(load(target, first: count) + value, target, first: count)
+private func write(
+  _ value: Vector, to target: UnsafeMutablePointer<Float>, first count: Int, _ accumulates: Bool
+) {
+  store(accumulates ? load(target, first: count) + value : value, target, first: count)
 }
 
 /// Six elements of a row by two vectors of columns.
@@ -68,7 +71,7 @@ private func add(_ value: Vector, to target: UnsafeMutablePointer<Float>, first 
 private func addSixByTwo(
   _ pixelCount: Int, _ rows: UnsafePointer<UnsafePointer<Float>>, _ rowOffset: Int,
   _ panel: UnsafePointer<Float>, _ panelStride: Int, _ columnCount: Int,
-  _ output: UnsafeMutablePointer<Float>, _ outputStride: Int
+  _ accumulates: Bool, _ output: UnsafeMutablePointer<Float>, _ outputStride: Int
 ) {
   let width = Vector.scalarCount
   var sum0 = Vector(), tail0 = Vector()
@@ -105,18 +108,18 @@ private func addSixByTwo(
     pixel += 1
   }
   let rest = columnCount - width
-  add(sum0, to: output, first: width)
-  add(tail0, to: output + width, first: rest)
-  add(sum1, to: output + outputStride, first: width)
-  add(tail1, to: output + outputStride + width, first: rest)
-  add(sum2, to: output + 2 * outputStride, first: width)
-  add(tail2, to: output + 2 * outputStride + width, first: rest)
-  add(sum3, to: output + 3 * outputStride, first: width)
-  add(tail3, to: output + 3 * outputStride + width, first: rest)
-  add(sum4, to: output + 4 * outputStride, first: width)
-  add(tail4, to: output + 4 * outputStride + width, first: rest)
-  add(sum5, to: output + 5 * outputStride, first: width)
-  add(tail5, to: output + 5 * outputStride + width, first: rest)
+  write(sum0, to: output, first: width, accumulates)
+  write(tail0, to: output + width, first: rest, accumulates)
+  write(sum1, to: output + outputStride, first: width, accumulates)
+  write(tail1, to: output + outputStride + width, first: rest, accumulates)
+  write(sum2, to: output + 2 * outputStride, first: width, accumulates)
+  write(tail2, to: output + 2 * outputStride + width, first: rest, accumulates)
+  write(sum3, to: output + 3 * outputStride, first: width, accumulates)
+  write(tail3, to: output + 3 * outputStride + width, first: rest, accumulates)
+  write(sum4, to: output + 4 * outputStride, first: width, accumulates)
+  write(tail4, to: output + 4 * outputStride + width, first: rest, accumulates)
+  write(sum5, to: output + 5 * outputStride, first: width, accumulates)
+  write(tail5, to: output + 5 * outputStride + width, first: rest, accumulates)
 }
 
 /// Four elements of a row by two vectors of columns.
@@ -124,7 +127,7 @@ private func addSixByTwo(
 private func addFourByTwo(
   _ pixelCount: Int, _ rows: UnsafePointer<UnsafePointer<Float>>, _ rowOffset: Int,
   _ panel: UnsafePointer<Float>, _ panelStride: Int, _ columnCount: Int,
-  _ output: UnsafeMutablePointer<Float>,
+  _ accumulates: Bool, _ output: UnsafeMutablePointer<Float>,
   _ outputStride: Int
 ) {
   let width = Vector.scalarCount
@@ -153,14 +156,14 @@ private func addFourByTwo(
     tail3 = multiplyAdd(tail3, factor3, right)
     pixel += 1
   }
-  add(sum0, to: output, first: width)
-  add(tail0, to: output + width, first: columnCount - width)
-  add(sum1, to: output + outputStride, first: width)
-  add(tail1, to: output + outputStride + width, first: columnCount - width)
-  add(sum2, to: output + 2 * outputStride, first: width)
-  add(tail2, to: output + 2 * outputStride + width, first: columnCount - width)
-  add(sum3, to: output + 3 * outputStride, first: width)
-  add(tail3, to: output + 3 * outputStride + width, first: columnCount - width)
+  write(sum0, to: output, first: width, accumulates)
+  write(tail0, to: output + width, first: columnCount - width, accumulates)
+  write(sum1, to: output + outputStride, first: width, accumulates)
+  write(tail1, to: output + outputStride + width, first: columnCount - width, accumulates)
+  write(sum2, to: output + 2 * outputStride, first: width, accumulates)
+  write(tail2, to: output + 2 * outputStride + width, first: columnCount - width, accumulates)
+  write(sum3, to: output + 3 * outputStride, first: width, accumulates)
+  write(tail3, to: output + 3 * outputStride + width, first: columnCount - width, accumulates)
 }
 
 /// One element of a row by two vectors of columns.
@@ -168,7 +171,7 @@ private func addFourByTwo(
 private func addOneByTwo(
   _ pixelCount: Int, _ rows: UnsafePointer<UnsafePointer<Float>>, _ rowOffset: Int,
   _ panel: UnsafePointer<Float>, _ panelStride: Int, _ columnCount: Int,
-  _ output: UnsafeMutablePointer<Float>
+  _ accumulates: Bool, _ output: UnsafeMutablePointer<Float>
 ) {
   let width = Vector.scalarCount
   var sum0 = Vector(), tail0 = Vector()
@@ -184,8 +187,8 @@ private func addOneByTwo(
     tail0 = multiplyAdd(tail0, factor0, right)
     pixel += 1
   }
-  add(sum0, to: output, first: width)
-  add(tail0, to: output + width, first: columnCount - width)
+  write(sum0, to: output, first: width, accumulates)
+  write(tail0, to: output + width, first: columnCount - width, accumulates)
 }
 
 /// Four elements of a row by one vector; even and odd pixels have their own sums against latency.
@@ -193,7 +196,7 @@ private func addOneByTwo(
 private func addFourByOne(
   _ pixelCount: Int, _ rows: UnsafePointer<UnsafePointer<Float>>, _ rowOffset: Int,
   _ panel: UnsafePointer<Float>, _ panelStride: Int, _ columnCount: Int,
-  _ output: UnsafeMutablePointer<Float>,
+  _ accumulates: Bool, _ output: UnsafeMutablePointer<Float>,
   _ outputStride: Int
 ) {
   var sum0 = Vector(), odd0 = Vector()
@@ -228,10 +231,10 @@ private func addFourByOne(
     sum3 = multiplyAdd(sum3, Vector(repeating: row[3]), left)
     pixel += 1
   }
-  add(sum0 + odd0, to: output, first: columnCount)
-  add(sum1 + odd1, to: output + outputStride, first: columnCount)
-  add(sum2 + odd2, to: output + 2 * outputStride, first: columnCount)
-  add(sum3 + odd3, to: output + 3 * outputStride, first: columnCount)
+  write(sum0 + odd0, to: output, first: columnCount, accumulates)
+  write(sum1 + odd1, to: output + outputStride, first: columnCount, accumulates)
+  write(sum2 + odd2, to: output + 2 * outputStride, first: columnCount, accumulates)
+  write(sum3 + odd3, to: output + 3 * outputStride, first: columnCount, accumulates)
 }
 
 /// One element of a row by one vector of columns.
@@ -239,7 +242,7 @@ private func addFourByOne(
 private func addOneByOne(
   _ pixelCount: Int, _ rows: UnsafePointer<UnsafePointer<Float>>, _ rowOffset: Int,
   _ panel: UnsafePointer<Float>, _ panelStride: Int, _ columnCount: Int,
-  _ output: UnsafeMutablePointer<Float>
+  _ accumulates: Bool, _ output: UnsafeMutablePointer<Float>
 ) {
   var sum0 = Vector(), odd0 = Vector()
   var column = UnsafeRawPointer(panel)
@@ -261,5 +264,5 @@ private func addOneByOne(
     sum0 = multiplyAdd(sum0, Vector(repeating: row[0]), left)
     pixel += 1
   }
-  add(sum0 + odd0, to: output, first: columnCount)
+  write(sum0 + odd0, to: output, first: columnCount, accumulates)
 }

@@ -21,7 +21,7 @@ public final class GeneratorPredictor: Sendable {
     let isFolded = normalization == .running && FoldedGenerator.suits(generator)
     folded = isFolded ? FoldedGenerator(generator, context: context) : nil
     // Dropout goes the general way, which is rare with fixed statistics.
-    weights = isFolded ? .passing(generator) : .prepared(generator, context: context)
+    weights = isFolded ? .passing : .prepared(generator, context: context)
   }
 
   /// Bytes of memory of the parameters and of what was laid out.

@@ -4,13 +4,28 @@ import Tensors
 struct ConvolutionPlace: Sendable, Equatable {
   /// Such as `model.model.0`.
   let key: String
+  /// As it is computed for many maps.
   let convolution: Convolution
+  /// As it is computed for one batch of training, after which the weights change.
+  let training: Convolution
   let weightOffset: Int
   /// The first bias and how many there are; nil without bias.
   let bias: Range<Int>?
   /// Axes of the window in a file: 2, and 1 or 0 where PyTorch has a one-dimensional convolution or a linear
   /// layer.
-  var windowAxes = 2
+  let windowAxes: Int
+
+  init(
+    key: String, convolution: Convolution, training: Convolution? = nil, weightOffset: Int,
+    bias: Range<Int>?, windowAxes: Int = 2
+  ) {
+    self.key = key
+    self.convolution = convolution
+    self.training = training ?? convolution
+    self.weightOffset = weightOffset
+    self.bias = bias
+    self.windowAxes = windowAxes
+  }
 
   /// PyTorch's `[out, in, k, k]`, and `[in, out, k, k]` for a transposed convolution: both put the
   /// channels of the smaller map first.
@@ -72,12 +87,12 @@ struct ParameterStore: Sendable, Equatable {
 
   /// Appends a convolution with zero parameters.
   mutating func appendConvolution(
-    _ key: String, _ convolution: Convolution, biasCount: Int = 0
+    _ key: String, _ convolution: Convolution, training: Convolution? = nil, biasCount: Int = 0
   ) -> ConvolutionPlace {
     let offset = values.count
     let end = offset + convolution.weightCount
     let place = ConvolutionPlace(
-      key: key, convolution: convolution, weightOffset: offset,
+      key: key, convolution: convolution, training: training, weightOffset: offset,
       bias: biasCount == 0 ? nil : end..<end + biasCount)
     values += [Float](repeating: 0, count: convolution.weightCount + biasCount)
     places.append(.convolution(place))
@@ -135,6 +150,22 @@ struct ParameterStore: Sendable, Equatable {
   /// Weights as the convolution's adjoint wants them.
   func adjointPacked(_ place: ConvolutionPlace, _ context: ComputeContext) -> AdjointWeights {
     withWeights(place) { place.convolution.adjointPacked($0, context: context) }
+  }
+
+  /// A convolution's forward pass in training.
+  func forward(_ place: ConvolutionPlace, _ input: Tensor, _ context: ComputeContext) -> Tensor {
+    withWeights(place) { place.training.forward(input, storedWeights: $0, context: context) }
+  }
+
+  /// The adjoint of a convolution in training, to a map of the given size.
+  func adjoint(
+    _ place: ConvolutionPlace, _ gradient: Tensor, height: Int, width: Int, bias: [Float]? = nil,
+    _ context: ComputeContext
+  ) -> Tensor {
+    withWeights(place) {
+      place.training.adjoint(
+        gradient, storedWeights: $0, height: height, width: width, bias: bias, context: context)
+    }
   }
 
   private func withWeights<Result>(

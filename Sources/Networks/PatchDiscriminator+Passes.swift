@@ -68,7 +68,7 @@ extension PatchDiscriminator {
 
   /// A gradient of zeros.
   public var zeroGradient: ParameterGradient {
-    ParameterGradient(values: [Float](repeating: 0, count: store.values.count))
+    ParameterGradient(zeros: store.values.count)
   }
 
   /// The backward pass: the gradient of the parameters, of some input channels, or both.
@@ -96,10 +96,9 @@ extension PatchDiscriminator {
         gradient?.add(slope.channelSums(context: context), at: bias)
       }
       guard index > 0 || inputChannels != nil else { return nil }
-      let inputSlope = place.convolution.adjoint(
-        bordered, weights: store.adjointPacked(place, context),
-        height: input.shape[1] - 2 * shape.padding, width: input.shape[2] - 2 * shape.padding,
-        context: context)
+      let inputSlope = store.adjoint(
+        place, bordered, height: input.shape[1] - 2 * shape.padding,
+        width: input.shape[2] - 2 * shape.padding, context)
       slope = Rectification(slope: index == 0 ? 1 : 0.2).backward(
         inputSlope, activated: input, border: shape.padding,
         channels: (index == 0 ? inputChannels : nil) ?? 0..<input.shape[3], context: context)

@@ -3,16 +3,31 @@ public import Tensors
 /// The gradient of every parameter of a network, as one flat list; the network names its parts.
 public struct ParameterGradient: Sendable, Equatable {
   var values: [Float]
+  /// Whether gradients are added to what is there, or written: a network that visits each parameter once
+  /// need not clear the list first.
+  private let accumulates: Bool
 
-  /// Adds a convolution's weight gradient in place.
+  /// Zeros, to which any number of passes add.
+  init(zeros count: Int) {
+    values = [Float](repeating: 0, count: count)
+    accumulates = true
+  }
+
+  /// Memory for one pass, which must write every parameter.
+  init(unwritten count: Int) {
+    values = [Float](unsafeUninitializedCapacity: count) { $1 = count }
+    accumulates = false
+  }
+
+  /// Adds a convolution's weight gradient.
   mutating func addWeights(
     _ place: ConvolutionPlace, input: Tensor, gradient: Tensor, gradientBorder: Int,
     context: ComputeContext
   ) {
     values.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return }
-      place.convolution.addWeightGradient(
-        input: input, gradient: gradient, gradientBorder: gradientBorder,
+      place.training.weightGradient(
+        input: input, gradient: gradient, gradientBorder: gradientBorder, accumulates: accumulates,
         to: base + place.weightOffset, context: context)
     }
   }
@@ -20,7 +35,11 @@ public struct ParameterGradient: Sendable, Equatable {
   /// Adds consecutive parameters' gradients.
   mutating func add(_ addends: [Float], at range: Range<Int>) {
     precondition(addends.count == range.count, "\(addends.count) gradients for \(range)")
-    for (offset, addend) in zip(range, addends) { values[offset] += addend }
+    if accumulates {
+      for (offset, addend) in zip(range, addends) { values[offset] += addend }
+    } else {
+      values.replaceSubrange(range, with: addends)
+    }
   }
 }
 
@@ -40,8 +59,7 @@ extension UNetGenerator {
   public func backward(
     _ outputGradient: Tensor, cache: Cache, context: ComputeContext
   ) -> ParameterGradient {
-    var gradient = ParameterGradient(
-      values: [Float](repeating: 0, count: store.values.count))
+    var gradient = ParameterGradient(unwritten: store.values.count)
     var (skips, slope) = upwards(outputGradient, cache, &gradient, context)
     for index in levels.indices.reversed() {
       let place = levels[index].down
@@ -51,9 +69,8 @@ extension UNetGenerator {
         gradientBorder: ConvolutionShape.halving.adjointPadding, context: context)
       guard index > 0 else { break }
       let outer = cache.levels[index - 1].downOutput.map
-      let inputSlope = place.convolution.adjoint(
-        slope, weights: store.adjointPacked(place, context), height: outer.height,
-        width: outer.width, context: context)
+      let inputSlope = store.adjoint(
+        place, slope, height: outer.height, width: outer.width, context)
       let skip = skips[index - 1]
       skips[index - 1] = nil
       let activated = Rectification(slope: 0.2).backward(
@@ -86,8 +103,7 @@ extension UNetGenerator {
       gradient.addWeights(
         level.up, input: slope, gradient: values.upInput,
         gradientBorder: ConvolutionShape.halving.adjointPadding, context: context)
-      let inputSlope = level.up.convolution.forward(
-        slope, weights: store.packed(level.up, context), context: context)
+      let inputSlope = store.forward(level.up, slope, context)
       let channels = level.down.convolution.outputChannels
       func rectified(_ channels: Range<Int>) -> Tensor {
         Rectification(slope: 0).backward(

@@ -29,9 +29,9 @@ enum StatisticsSource: Sendable {
 enum GeneratorWeights: Sendable {
   /// Laid out once, for many passes.
   case prepared(down: [PackedMatrix], up: [AdjointWeights])
-  /// Laid out layer by layer during a pass and dropped again: transformed weights are several times as
-  /// large as the parameters.
-  case passing(UNetGenerator)
+  /// Those of the generator, for one pass: laid out in large pieces they would be several times as large as
+  /// the parameters.
+  case passing
 
   /// Lays all weights out.
   static func prepared(_ generator: UNetGenerator, context: ComputeContext) -> GeneratorWeights {
@@ -46,20 +46,6 @@ enum GeneratorWeights: Sendable {
     case .prepared(let down, let up):
       down.reduce(0) { $0 + $1.byteCount } + up.reduce(0) { $0 + $1.byteCount }
     case .passing: 0
-    }
-  }
-
-  func down(_ level: Int, context: ComputeContext) -> PackedMatrix {
-    switch self {
-    case .prepared(let down, _): down[level]
-    case .passing(let generator): generator.store.packed(generator.levels[level].down, context)
-    }
-  }
-
-  func up(_ level: Int, context: ComputeContext) -> AdjointWeights {
-    switch self {
-    case .prepared(_, let up): up[level]
-    case .passing(let generator): generator.store.adjointPacked(generator.levels[level].up, context)
     }
   }
 }
@@ -85,7 +71,7 @@ extension UNetGenerator {
     context: ComputeContext
   ) -> (output: Tensor, cache: Cache) {
     let cache = pass(
-      input, weights: .passing(self), statistics: .values(.batch),
+      input, weights: .passing, statistics: .values(.batch),
       dropout: dropout, keepsAll: true, context: context)
     return (cache.output, cache)
   }
@@ -116,8 +102,7 @@ extension UNetGenerator {
       let source = index == 0 ? RectificationInput(input) : inputs[index - 1]
       let bordered = Rectification(slope: index == 0 ? 1 : 0.2)
         .forward([source], border: ConvolutionShape.halving.padding, context: context)
-      let output = level.down.convolution.forward(
-        bordered, weights: weights.down(index, context: context), context: context)
+      let output = down(index, bordered, weights, context)
       let (normalized, batch) = normalize(
         output, level.downNormalization, statistics, tile: input.map, context)
       inputs.append(normalized)
@@ -134,10 +119,7 @@ extension UNetGenerator {
       let bordered = Rectification(slope: 0)
         .forward(sources, border: ConvolutionShape.halving.adjointPadding, context: context)
       let size = inputs[index].map.map
-      let output = level.up.convolution.adjoint(
-        bordered, weights: weights.up(index, context: context), height: 2 * size.height,
-        width: 2 * size.width,
-        bias: index == 0 ? store.bias(level.up) : nil, context: context)
+      let output = up(index, bordered, size, weights, context)
       var (result, batch) = normalize(
         output, level.upNormalization, statistics, tile: input.map, context)
       if let dropout, level.hasDropout {
@@ -159,6 +141,35 @@ extension UNetGenerator {
     }
     let output = inner?.map ?? input
     return Cache(levels: caches, output: output.hyperbolicTangent(context: context))
+  }
+
+  /// The convolution down of a level.
+  private func down(
+    _ level: Int, _ input: Tensor, _ weights: GeneratorWeights, _ context: ComputeContext
+  ) -> Tensor {
+    let place = levels[level].down
+    switch weights {
+    case .prepared(let down, _):
+      return place.convolution.forward(input, weights: down[level], context: context)
+    case .passing: return store.forward(place, input, context)
+    }
+  }
+
+  /// The transposed convolution up of a level, from a map of the given size to one twice as large.
+  private func up(
+    _ level: Int, _ input: Tensor, _ size: FeatureMapShape, _ weights: GeneratorWeights,
+    _ context: ComputeContext
+  ) -> Tensor {
+    let place = levels[level].up
+    let bias = level == 0 ? store.bias(place) : nil
+    let (height, width) = (2 * size.height, 2 * size.width)
+    switch weights {
+    case .prepared(_, let up):
+      return place.convolution.adjoint(
+        input, weights: up[level], height: height, width: width, bias: bias, context: context)
+    case .passing:
+      return store.adjoint(place, input, height: height, width: width, bias: bias, context)
+    }
   }
 
   /// A map with its normalisation, and the statistics that were taken from its values, if they were.

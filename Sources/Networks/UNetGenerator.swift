@@ -102,15 +102,21 @@ public struct UNetGenerator: Sendable, Equatable {
     level == 0 ? input : base * min(1 << (level - 1), 8)
   }
 
-  /// A halving convolution, computed as suits its maps in pictures of 256 pixels: from the sixth level on
-  /// they are so small, and at the fifth nearly so, that reading transformed weights would take longer than
-  /// it saves.
-  private static func halving(_ level: Int, _ inputs: Int, _ outputs: Int) -> Convolution {
-    let algorithm: ConvolutionAlgorithm =
-      level > 5
-      ? .direct
-      : .suited(
-        to: .halving, inputChannels: inputs, outputChannels: outputs, isSmall: level == 5)
+  /// A halving convolution, computed as suits its maps in pictures of 256 pixels.
+  ///
+  /// From the sixth level on they are so small, and at the fifth nearly so, that reading transformed weights
+  /// would take longer than it saves. In training, where weights are transformed anew for every step, that holds a level earlier.
+  private static func halving(
+    _ level: Int, _ inputs: Int, _ outputs: Int, isTraining: Bool
+  ) -> Convolution {
+    let algorithm: ConvolutionAlgorithm
+    switch isTraining ? level + 1 : level {
+    case ...4: algorithm = .suited(to: .halving, inputChannels: inputs, outputChannels: outputs)
+    case 5:
+      algorithm = .suited(
+        to: .halving, inputChannels: inputs, outputChannels: outputs, isSmall: true)
+    default: algorithm = .direct
+    }
     return Convolution(
       shape: .halving, inputChannels: inputs, outputChannels: outputs, algorithm: algorithm)
   }
@@ -125,37 +131,42 @@ public struct UNetGenerator: Sendable, Equatable {
     var prefixes = ["model"]
     for level in 1...depth {
       let prefix = prefixes[level - 1]
-      let convolution = halving(
-        level, channels(level - 1, base: base, input: inputs),
-        channels(level, base: base, input: inputs))
+      let (larger, smaller) = (
+        channels(level - 1, base: base, input: inputs), channels(level, base: base, input: inputs)
+      )
       let place = store.appendConvolution(
-        prefix + (level == 1 ? ".model.0" : ".model.1"), convolution)
+        prefix + (level == 1 ? ".model.0" : ".model.1"),
+        halving(level, larger, smaller, isTraining: false),
+        training: halving(level, larger, smaller, isTraining: true))
       let isNormalized = level > 1 && level < depth
       downs.append(
         (
           place,
           isNormalized
             ? store.appendNormalization(
-              prefix + ".model.2", channels: convolution.outputChannels) : nil
+              prefix + ".model.2", channels: smaller) : nil
         ))
       prefixes.append(prefix + (level == 1 ? ".model.1" : ".model.3"))
     }
     var levels: [Level] = []
     for level in stride(from: depth, through: 1, by: -1) {
       let inner = channels(level, base: base, input: inputs)
-      let convolution = halving(
-        level, level == 1 ? outputs : channels(level - 1, base: base, input: inputs),
-        level == depth ? inner : 2 * inner)
+      let (larger, smaller) = (
+        level == 1 ? outputs : channels(level - 1, base: base, input: inputs),
+        level == depth ? inner : 2 * inner
+      )
       // Places in a block's list of modules: the innermost lacks norm and submodule on the way down.
       let index = level == 1 ? 3 : level == depth ? 3 : 5
       let prefix = prefixes[level - 1] + ".model."
       let place = store.appendConvolution(
-        prefix + "\(index)", convolution, biasCount: level == 1 ? outputs : 0)
+        prefix + "\(index)", halving(level, larger, smaller, isTraining: false),
+        training: halving(level, larger, smaller, isTraining: true),
+        biasCount: level == 1 ? outputs : 0)
       let normalization =
         level == 1
         ? nil
         : store.appendNormalization(
-          prefix + "\(index + 1)", channels: convolution.inputChannels)
+          prefix + "\(index + 1)", channels: larger)
       levels.append(
         Level(
           down: downs[level - 1].0, downNormalization: downs[level - 1].1, up: place,

@@ -197,7 +197,7 @@ public struct Attention: Sendable, Equatable, Hashable {
           }
           kernels.addOuterProducts(
             pixelCount: count, rows: rows, rowOffset: 0, rowElementCount: tokenCount, panel: panel,
-            panelStride: width, columnCount: columns, output: output + first,
+            panelStride: width, columnCount: columns, accumulates: true, output: output + first,
             outputStride: 3 * channels)
         }
       }

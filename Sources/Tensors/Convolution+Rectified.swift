@@ -15,7 +15,8 @@ extension Convolution {
   ) {
     target.withChannels(channel..<channel + outputChannels) { output, walk in
       convolve(
-        input, weights: weights, bias: bias, slope: slope, to: output, walk: walk, context: context)
+        input, weights: .packed(weights), bias: bias, slope: slope, to: output, walk: walk,
+        context: context)
     }
   }
 
@@ -37,14 +38,14 @@ extension Convolution {
     precondition(!hasTapProducts, "\(inputChannels) channels are not rectified on their way")
     target.withChannels(channel..<channel + inputChannels) { output, walk in
       adjoin(
-        gradient, weights: weights, bias: bias, slope: slope, to: output, walk: walk,
-        context: context)
+        gradient, phases: weights.phases.map { .packed($0) }, bias: bias, slope: slope, to: output,
+        walk: walk, context: context)
     }
   }
 
   /// Writes a convolution's result to pixels that lie anywhere.
   func convolve(
-    _ input: Tensor, weights: PackedMatrix, bias: [Float]?, slope: Float,
+    _ input: Tensor, weights: RightFactor, bias: [Float]?, slope: Float,
     to output: UnsafeMutablePointer<Float>, walk: PixelWalk, context: ComputeContext
   ) {
     let map = input.map
@@ -53,21 +54,21 @@ extension Convolution {
       map.channels == inputChannels && windows.pixelCount == walk.pixelCount,
       "a map \(input.shape) for \(inputChannels) channels and \(walk.pixelCount) pixels")
     input.withPointer { values in
-      if case .winograd(let transform) = algorithm {
+      if case .winograd(let transform) = algorithm, case .packed(let weights) = weights {
         let product = WinogradProduct(
           tiles: WinogradTiles(transform, of: walk, kernels: context.kernels),
           source: winogradSource(of: map), matrix: weights, bias: bias, slope: slope)
         return WinogradProduct.run([product], input: values, output: output, context: context)
       }
-      multiplyGathered(
-        input: values, walk: windows, segments: segments(of: map), matrix: weights, initial: bias,
+      multiply(
+        input: values, walk: windows, segments: segments(of: map), factor: weights, initial: bias,
         slope: slope, output: output, outputWalk: walk, context: context)
     }
   }
 
   /// Writes an adjoint's result to pixels that lie anywhere.
   func adjoin(
-    _ gradient: Tensor, weights: AdjointWeights, bias: [Float]?, slope: Float,
+    _ gradient: Tensor, phases: [RightFactor], bias: [Float]?, slope: Float,
     to output: UnsafeMutablePointer<Float>, walk: PixelWalk, context: ComputeContext
   ) {
     let map = gradient.map
@@ -90,17 +91,17 @@ extension Convolution {
         target.pixelStride *= stride
         (source.height, source.width) = (target.height, target.width)
         guard target.pixelCount > 0 else { continue }
-        if case .winograd(let transform) = algorithm {
+        if case .winograd(let transform) = algorithm, case .packed(let weights) = phases[phase] {
           products.append(
             WinogradProduct(
               tiles: WinogradTiles(transform, of: target, kernels: context.kernels),
               source: adjointSource(
                 of: map, firstRow: windowStart(row), firstColumn: windowStart(column)),
-              matrix: weights.phases[phase], bias: bias, slope: slope))
+              matrix: weights, bias: bias, slope: slope))
           continue
         }
-        multiplyGathered(
-          input: values, walk: source, segments: segments, matrix: weights.phases[phase],
+        multiply(
+          input: values, walk: source, segments: segments, factor: phases[phase],
           initial: bias, slope: slope, output: output, outputWalk: target, context: context)
       }
       WinogradProduct.run(products, input: values, output: output, context: context)

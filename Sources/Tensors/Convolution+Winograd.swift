@@ -56,23 +56,14 @@ extension Convolution {
     _ context: ComputeContext
   ) -> PackedMatrix {
     nonisolated(unsafe) let source = weights
-    let (stride, size, inner) = (shape.stride, shape.kernelSize, outputChannels)
-    let taps = transform.kernelSize
-    let firstRowTap = (phase / stride + shape.padding) % stride
-    let firstColumnTap = (phase % stride + shape.padding) % stride
+    let inner = outputChannels
     return transformedMatrix(
       rowCount: inner, columnCount: inputChannels, transform, context
     ) { rows, columns, tap, target in
-      let u = firstRowTap + stride * (taps - 1 - tap / taps)
-      let v = firstColumnTap + stride * (taps - 1 - tap % taps)
-      let block = source + (u * size + v) * inputChannels * inner
-      for column in columns {
-        let values = block + column * inner
-        for row in rows {
-          target[(row - rows.lowerBound) * columns.count + column - columns.lowerBound] =
-            values[row]
-        }
-      }
+      let block = source + adjointTap(tap, phase: phase) * inputChannels * inner
+      transpose(
+        block + columns.lowerBound * inner + rows.lowerBound, rows: columns.count,
+        columns: rows.count, sourceStride: inner, to: target, targetStride: columns.count)
     }
   }
 

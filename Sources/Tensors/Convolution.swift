@@ -105,7 +105,7 @@ public struct Convolution: Sendable, Equatable, Hashable {
     ]
     return Tensor(shape: outputShape) { output in
       convolve(
-        input, weights: weights, bias: bias, slope: 1, to: output,
+        input, weights: .packed(weights), bias: bias, slope: 1, to: output,
         walk: .all(of: FeatureMapShape(outputShape)), context: context)
     }
   }
@@ -138,21 +138,22 @@ public struct Convolution: Sendable, Equatable, Hashable {
         }
       }
       adjoin(
-        gradient, weights: weights, bias: bias, slope: 1, to: output,
+        gradient, phases: weights.phases.map { .packed($0) }, bias: bias, slope: 1, to: output,
         walk: .all(of: FeatureMapShape(outputShape)), context: context)
     }
   }
 
-  /// Adds the gradient of the weights: `dw[u, v, c, o] += Σ x[n, s·i + u, s·j + v, c] · g[n, i, j, o]`.
+  /// The gradient of the weights: `dw[u, v, c, o] = Σ x[n, s·i + u, s·j + v, c] · g[n, i, j, o]`.
   ///
   /// - Parameters:
   ///   - input: `[N, H + 2·padding, W + 2·padding, inputChannels]`, bordered.
   ///   - gradient: The output's gradient with a border of `gradientBorder` pixels.
   ///   - gradientBorder: Pixels around the gradient that do not take part.
+  ///   - accumulates: Whether to add to what the target holds.
   ///   - target: `[kernelSize, kernelSize, inputChannels, outputChannels]`.
   ///   - context: Threads and kernels.
-  public func addWeightGradient(
-    input: Tensor, gradient: Tensor, gradientBorder: Int,
+  public func weightGradient(
+    input: Tensor, gradient: Tensor, gradientBorder: Int, accumulates: Bool,
     to target: UnsafeMutablePointer<Float>, context: ComputeContext
   ) {
     let map = input.map
@@ -168,12 +169,13 @@ public struct Convolution: Sendable, Equatable, Hashable {
           let sum = WinogradGradient(
             tiles: WinogradTiles(transform, of: gradientWalk, kernels: context.kernels),
             source: winogradSource(of: map), convolution: self)
-          return sum.add(input: values, slopes: slopes, to: target, context: context)
+          return sum.sum(
+            input: values, slopes: slopes, accumulates: accumulates, to: target, context: context)
         }
-        Tensors.addOuterProducts(
+        sumOuterProducts(
           input: values, walk: walk, segments: segments(of: map),
           gradient: slopes, gradientWalk: gradientWalk, columnCount: outputChannels,
-          output: target, context: context)
+          accumulates: accumulates, output: target, context: context)
       }
     }
   }

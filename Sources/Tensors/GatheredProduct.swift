@@ -3,6 +3,36 @@ struct RowSegments: Sendable {
   var count: Int
   var length: Int
   var stride: Int
+
+  /// Some elements of a row: whole segments, or a part of one.
+  struct Piece {
+    /// Which of the row's elements, counted without gaps.
+    let elements: Range<Int>
+    /// Where they start in memory.
+    let offset: Int
+    let segmentCount: Int
+    let segmentLength: Int
+  }
+
+  /// Calls `body` with pieces that together fit the first-level cache, in order.
+  func forEachPiece(_ body: (_ piece: Piece, _ isFirst: Bool) -> Void) {
+    let pieceLength = min(length, elementsPerBlock)
+    let segmentsAtOnce = max(1, elementsPerBlock / length)
+    for segment in Swift.stride(from: 0, to: count, by: segmentsAtOnce) {
+      for first in Swift.stride(from: 0, to: length, by: pieceLength) {
+        let (rows, elements) = (
+          min(segmentsAtOnce, count - segment), min(pieceLength, length - first)
+        )
+        let start = segment * length + first
+        body(
+          Piece(
+            elements: start..<start + (rows - 1) * length + elements,
+            offset: segment * stride + first,
+            segmentCount: rows, segmentLength: elements),
+          start == 0)
+      }
+    }
+  }
 }
 
 /// Rows of a block; a multiple of the kernels' row counts (6 and 8).
@@ -83,21 +113,14 @@ private func multiplyBlock(
   _ outputs: UnsafePointer<UnsafeMutablePointer<Float>>, _ kernels: KernelFamily
 ) {
   let (panel, columns, width) = matrix.panel(panelIndex)
-  let pieceLength = min(segments.length, elementsPerBlock)
-  let piecesAtOnce = max(1, elementsPerBlock / segments.length)
   func multiply(_ initial: UnsafePointer<Float>?) {
-    var accumulates = false
-    for segment in stride(from: 0, to: segments.count, by: piecesAtOnce) {
-      for piece in stride(from: 0, to: segments.length, by: pieceLength) {
-        kernels.multiplyPanel(
-          rowCount: rowCount, rows: rows, rowOffset: segment * segments.stride + piece,
-          segmentCount: min(piecesAtOnce, segments.count - segment),
-          segmentLength: min(pieceLength, segments.length - piece), segmentStride: segments.stride,
-          panel: panel + (segment * segments.length + piece) * width, columnCount: columns.count,
-          initial: initial, accumulates: accumulates,
-          outputs: outputs, outputOffset: columns.lowerBound)
-        accumulates = true
-      }
+    segments.forEachPiece { piece, isFirst in
+      kernels.multiplyPanel(
+        rowCount: rowCount, rows: rows, rowOffset: piece.offset, segmentCount: piece.segmentCount,
+        segmentLength: piece.segmentLength, segmentStride: segments.stride,
+        panel: panel + piece.elements.lowerBound * width, columnCount: columns.count,
+        initial: initial, accumulates: !isFirst, outputs: outputs,
+        outputOffset: columns.lowerBound)
     }
   }
   guard let initial else { return multiply(nil) }

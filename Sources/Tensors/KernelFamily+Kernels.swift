@@ -45,24 +45,24 @@ extension KernelFamily {
   func addOuterProducts(
     pixelCount: Int, rows: UnsafePointer<UnsafePointer<Float>>, rowOffset: Int,
     rowElementCount: Int, panel: UnsafePointer<Float>, panelStride: Int, columnCount: Int,
-    output: UnsafeMutablePointer<Float>, outputStride: Int
+    accumulates: Bool, output: UnsafeMutablePointer<Float>, outputStride: Int
   ) {
     switch self {
     case .avx512:
       KernelsAVX512.addOuterProducts(
         pixelCount: pixelCount, rows: rows, rowOffset: rowOffset, rowElementCount: rowElementCount,
-        panel: panel, panelStride: panelStride, columnCount: columnCount, output: output,
-        outputStride: outputStride)
+        panel: panel, panelStride: panelStride, columnCount: columnCount,
+        accumulates: accumulates, output: output, outputStride: outputStride)
     case .avx2:
       KernelsAVX2.addOuterProducts(
         pixelCount: pixelCount, rows: rows, rowOffset: rowOffset, rowElementCount: rowElementCount,
-        panel: panel, panelStride: panelStride, columnCount: columnCount, output: output,
-        outputStride: outputStride)
+        panel: panel, panelStride: panelStride, columnCount: columnCount,
+        accumulates: accumulates, output: output, outputStride: outputStride)
     case .baseline:
       KernelsBaseline.addOuterProducts(
         pixelCount: pixelCount, rows: rows, rowOffset: rowOffset, rowElementCount: rowElementCount,
-        panel: panel, panelStride: panelStride, columnCount: columnCount, output: output,
-        outputStride: outputStride)
+        panel: panel, panelStride: panelStride, columnCount: columnCount,
+        accumulates: accumulates, output: output, outputStride: outputStride)
     }
   }
 

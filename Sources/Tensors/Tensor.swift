@@ -79,6 +79,9 @@ public struct FeatureMapShape: Sendable, Equatable {
     channels = shape[3]
   }
 
+  /// The four lengths, `[batch, height, width, channels]`.
+  var axes: [Int] { [batch, height, width, channels] }
+
   /// Pixels of all samples together.
   public var pixelCount: Int { batch * height * width }
 }

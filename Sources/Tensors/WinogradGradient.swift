@@ -1,9 +1,9 @@
 /// Floats of transformed tiles that are summed before the next tiles are transformed.
 private let chunkSize = 4 << 20
-/// Tiles summed in registers: their rows and gradients, 320 bytes a tile, fill the first-level cache.
-private let tilesPerSum = 96
-/// Rows of the weights' matrix in one task.
-private let rowsPerTask = 48
+/// Tiles summed in registers: their rows and gradients, at most 384 bytes a tile, fit the first-level cache.
+private let tilesPerSum = 64
+/// Channels of the gradient that lie side by side.
+private let columnsPerGroup = 32
 
 /// The gradient of a convolution's weights by Winograd's algorithm: `Gᵀ [Σ (Bᵀ d B) ⊙ (A g Aᵀ)] G` over all
 /// tiles, with as many fewer products as the convolution itself.
@@ -24,66 +24,97 @@ struct WinogradGradient: Sendable {
     min(768, max(96, chunkSize / (positionCount * (rowCount + columnCount))))
   }
 
-  private var inputRow: Int { rowCount + rowPadding }
-  private var slopeRow: Int { columnCount + rowPadding }
+  /// Channels of a piece of the input that lie side by side and are treated by one task.
+  private var rowsPerBlock: Int {
+    [64, 48, 32].first { source.channelCount % $0 == 0 } ?? 16
+  }
 
-  /// Adds the gradient.
+  /// Writes the gradient, or adds it.
   ///
   /// - Parameters:
   ///   - input: Memory of the bordered map.
   ///   - slopes: Memory of the output's gradient.
+  ///   - accumulates: Whether to add to what the target holds.
   ///   - target: `[kernelSize, kernelSize, inputChannels, outputChannels]`.
   ///   - context: Threads and kernels.
-  func add(
-    input: UnsafePointer<Float>, slopes: UnsafePointer<Float>,
+  func sum(
+    input: UnsafePointer<Float>, slopes: UnsafePointer<Float>, accumulates: Bool,
     to target: UnsafeMutablePointer<Float>, context: ComputeContext
   ) {
     let most = min(tilesPerChunk, tiles.count)
-    let inputStride = most * inputRow + 3 * rowPadding
-    let slopeStride = most * slopeRow + 3 * rowPadding
+    let rowsPerBlock = rowsPerBlock
+    let blocks = blocks(rowsPerBlock)
+    let groupCount = (columnCount + columnsPerGroup - 1) / columnsPerGroup
+    // Elements from one position of the transform to the next, for rows and for columns.
+    let rowStride = most * rowsPerBlock + rowPadding
+    let columnStride = most * columnsPerGroup + rowPadding
     nonisolated(unsafe) let input = input
     nonisolated(unsafe) let slopes = slopes
     nonisolated(unsafe) let target = target
-    withScratch(positionCount * (inputStride + slopeStride)) { memory in
+    withScratch(positionCount * (blocks.count * rowStride + groupCount * columnStride)) { memory in
       nonisolated(unsafe) let values = memory
-      nonisolated(unsafe) let transformed = memory + positionCount * inputStride
+      nonisolated(unsafe) let transformed = memory + positionCount * blocks.count * rowStride
       for first in stride(from: 0, to: tiles.count, by: tilesPerChunk) {
         let chunk = first..<min(tiles.count, first + tilesPerChunk)
         let step = 4
         context.parallelism.forEach(
           count: (chunk.count + step - 1) / step,
-          scratchCount: tiles.scratchSize(max(source.channelCount, columnCount))
+          scratchCount: tiles.scratchSize(max(rowsPerBlock, columnsPerGroup))
         ) { index, scratch in
           let start = index * step
           let part = first + start..<min(chunk.upperBound, first + start + step)
-          tiles.transformInput(
-            input, source, part, to: values + start * inputRow, rowLength: inputRow,
-            positionStride: inputStride, scratch)
-          transformSlopes(
-            slopes, part, to: transformed + start * slopeRow, positionStride: slopeStride, scratch)
+          for (index, block) in blocks.enumerated() {
+            tiles.transformInput(
+              input, block, part,
+              to: values + index * positionCount * rowStride + start * rowsPerBlock,
+              rowLength: rowsPerBlock, positionStride: rowStride, scratch)
+          }
+          for group in 0..<groupCount {
+            let column = group * columnsPerGroup
+            transformSlopes(
+              slopes + column, columnCount: min(columnsPerGroup, columnCount - column), part,
+              to: transformed + group * positionCount * columnStride + start * columnsPerGroup,
+              positionStride: columnStride, scratch)
+          }
         }
         let panelWidth = 2 * context.kernels.vectorWidth
-        let groups = (columnCount + panelWidth - 1) / panelWidth
-        let pieces = (rowCount + rowsPerTask - 1) / rowsPerTask
+        let panelCount = (columnCount + panelWidth - 1) / panelWidth
         context.parallelism.forEach(
-          count: groups * pieces,
+          count: panelCount * blocks.count,
           scratchCount: (positionCount + transform.kernelSize * transform.kernelSize)
-            * rowsPerTask * panelWidth + 16 * positionCount
+            * rowsPerBlock * panelWidth + 16 * positionCount
         ) { task, scratch in
-          let row = task / groups * rowsPerTask
-          let column = task % groups * panelWidth
-          addBlock(
-            rows: row..<min(rowCount, row + rowsPerTask),
+          let (block, column) = (task / panelCount, task % panelCount * panelWidth)
+          let group = column / columnsPerGroup
+          sumBlock(
+            rows: block * rowsPerBlock..<(block + 1) * rowsPerBlock,
             columns: column..<min(columnCount, column + panelWidth), tileCount: chunk.count,
-            values, inputStride, transformed, slopeStride, to: target, scratch)
+            values + block * positionCount * rowStride, rowStride,
+            transformed + group * positionCount * columnStride + column % columnsPerGroup,
+            columnStride, accumulates: accumulates || chunk.lowerBound > 0, to: target, scratch)
         }
+      }
+    }
+  }
+
+  /// The input's channels, piece by piece, in blocks that lie side by side.
+  private func blocks(_ rowsPerBlock: Int) -> [WinogradSource] {
+    source.pieces.flatMap { piece in
+      stride(from: 0, to: source.channelCount, by: rowsPerBlock).map { channel in
+        WinogradSource(
+          base: source.base, sampleStride: source.sampleStride, rowStride: source.rowStride,
+          pixelStride: source.pixelStride,
+          pieces: [
+            .init(offset: piece.offset + channel, height: piece.height, width: piece.width)
+          ], channelCount: rowsPerBlock)
       }
     }
   }
 
   /// Takes tiles of the gradient to the products' side.
   private func transformSlopes(
-    _ slopes: UnsafePointer<Float>, _ part: Range<Int>, to values: UnsafeMutablePointer<Float>,
+    _ slopes: UnsafePointer<Float>, columnCount: Int, _ part: Range<Int>,
+    to values: UnsafeMutablePointer<Float>,
     positionStride: Int, _ scratch: UnsafeMutablePointer<Float>
   ) {
     let size = transform.outputSize
@@ -107,34 +138,33 @@ struct WinogradGradient: Sendable {
         }
         tiles.kernels.transformSlopes(
           size: transform.tileSize, outputSize: size, sources: places, channelCount: columnCount,
-          scratch: scratch, target: values + (tile - part.lowerBound) * slopeRow,
+          scratch: scratch, target: values + (tile - part.lowerBound) * columnsPerGroup,
           stride: positionStride)
       }
     }
   }
 
-  /// Sums the products of some rows and columns over the tiles of a chunk and adds them to the weights'
+  /// Sums the products of some rows and columns over the tiles of a chunk and takes them to the weights'
   /// gradient.
-  private func addBlock(
+  private func sumBlock(
     rows: Range<Int>, columns: Range<Int>, tileCount: Int,
-    _ values: UnsafeMutablePointer<Float>, _ inputStride: Int,
-    _ slopes: UnsafeMutablePointer<Float>, _ slopeStride: Int,
+    _ values: UnsafeMutablePointer<Float>, _ rowStride: Int,
+    _ slopes: UnsafeMutablePointer<Float>, _ columnStride: Int, accumulates: Bool,
     to target: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
   ) {
     let blockSize = rows.count * columns.count
     let taps = scratch + positionCount * blockSize
     let small = taps + transform.kernelSize * transform.kernelSize * blockSize
-    scratch.initialize(repeating: 0, count: positionCount * blockSize)
     withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: tileCount) { table in
       guard let starts = table.baseAddress else { return }
-      for tile in 0..<tileCount { (starts + tile).initialize(to: values + tile * inputRow) }
+      for tile in 0..<tileCount { (starts + tile).initialize(to: values + tile * rows.count) }
       for position in 0..<positionCount {
         for first in Swift.stride(from: 0, to: tileCount, by: tilesPerSum) {
           tiles.kernels.addOuterProducts(
             pixelCount: min(tilesPerSum, tileCount - first), rows: starts + first,
-            rowOffset: position * inputStride + rows.lowerBound, rowElementCount: rows.count,
-            panel: slopes + position * slopeStride + first * slopeRow + columns.lowerBound,
-            panelStride: slopeRow, columnCount: columns.count,
+            rowOffset: position * rowStride, rowElementCount: rows.count,
+            panel: slopes + position * columnStride + first * columnsPerGroup,
+            panelStride: columnsPerGroup, columnCount: columns.count, accumulates: first > 0,
             output: scratch + position * blockSize, outputStride: columns.count)
         }
       }
@@ -152,11 +182,15 @@ struct WinogradGradient: Sendable {
         let (piece, channel) = (row / source.channelCount, row % source.channelCount)
         let u = stride * (tap / transform.kernelSize) + piece / stride
         let v = stride * (tap % transform.kernelSize) + piece % stride
-        tiles.kernels.addScaled(
-          count: columns.count,
-          source: taps + tap * blockSize + (row - rows.lowerBound) * columns.count, factor: 1,
-          target: target + ((u * size + v) * source.channelCount + channel) * columnCount
-            + columns.lowerBound)
+        let sums = taps + tap * blockSize + (row - rows.lowerBound) * columns.count
+        let place =
+          target + ((u * size + v) * source.channelCount + channel) * columnCount
+          + columns.lowerBound
+        if accumulates {
+          tiles.kernels.addScaled(count: columns.count, source: sums, factor: 1, target: place)
+        } else {
+          place.update(from: sums, count: columns.count)
+        }
       }
     }
   }

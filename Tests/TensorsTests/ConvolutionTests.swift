@@ -93,15 +93,21 @@ struct ConvolutionTests {
         gradient, weights: weights, bias: inputBias, height: layer.height, width: layer.width),
       bound: Self.bound, "adjoint")
 
-    var slope = [Float](repeating: 0, count: convolution.weightCount)
-    slope.withUnsafeMutableBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { return }
-      convolution.addWeightGradient(
-        input: bordered, gradient: borderedGradient,
-        gradientBorder: layer.shape.adjointPadding, to: base, context: context)
+    // First written over what is there, then added to it.
+    var slope = [Float](repeating: .nan, count: convolution.weightCount)
+    let expected = oracle.weightGradient(input, gradient)
+    for times in 1...2 {
+      slope.withUnsafeMutableBufferPointer { buffer in
+        guard let base = buffer.baseAddress else { return }
+        convolution.weightGradient(
+          input: bordered, gradient: borderedGradient,
+          gradientBorder: layer.shape.adjointPadding, accumulates: times > 1, to: base,
+          context: context)
+      }
+      expectClose(
+        slope, expected.map { Double(times) * $0 }, bound: Double(times) * Self.bound,
+        "weight gradient")
     }
-    expectClose(
-      slope, oracle.weightGradient(input, gradient), bound: Self.bound, "weight gradient")
   }
 
   @Test("results are the same bits for 1, 2 and 4 threads", arguments: supportedKernels)
@@ -117,8 +123,9 @@ struct ConvolutionTests {
       var slope = [Float](repeating: 0, count: convolution.weightCount)
       slope.withUnsafeMutableBufferPointer { buffer in
         guard let base = buffer.baseAddress else { return }
-        convolution.addWeightGradient(
-          input: input, gradient: bordered, gradientBorder: 1, to: base, context: context)
+        convolution.weightGradient(
+          input: input, gradient: bordered, gradientBorder: 1, accumulates: false, to: base,
+          context: context)
       }
       return [
         convolution.forward(
@@ -134,6 +141,35 @@ struct ConvolutionTests {
     let single = run(1)
     #expect(single == run(2))
     #expect(single == run(4))
+  }
+
+  @Test(
+    "weights as they are stored give the same bits as those that were laid out",
+    arguments: [ConvolutionAlgorithm.direct, .winograd(.narrowHalving)], supportedKernels)
+  func stored(algorithm: ConvolutionAlgorithm, kernels: KernelFamily) {
+    // Rows of 2 × 100 or 160 elements, columns that leave a panel unfilled.
+    let convolution = Convolution(
+      shape: .halving, inputChannels: algorithm == .direct ? 100 : 96,
+      outputChannels: algorithm == .direct ? 168 : 176, algorithm: algorithm)
+    let weights = normals([convolution.weightCount], seed: 3).values
+    let single = ComputeContext(parallelism: .serial, kernels: kernels)
+    let input = normals([2, 10, 14, convolution.inputChannels], seed: 1)
+    let gradient = Bordered.copy(
+      normals([2, 4, 6, convolution.outputChannels], seed: 2), border: 1, context: single)
+    let forward = convolution.forward(
+      input, weights: convolution.packed(weights, context: single), context: single)
+    let adjoint = convolution.adjoint(
+      gradient, weights: convolution.adjointPacked(weights, context: single), height: 8,
+      width: 12, context: single)
+    for threadCount in [1, 2, 5] {
+      let context = ComputeContext(
+        parallelism: Parallelism(threadCount: threadCount), kernels: kernels)
+      #expect(convolution.forward(input, storedWeights: weights, context: context) == forward)
+      #expect(
+        convolution.adjoint(
+          gradient, storedWeights: weights, height: 8, width: 12, context: context)
+          == adjoint)
+    }
   }
 
   @Test("a sample's convolution is the same bits alone and in a batch")

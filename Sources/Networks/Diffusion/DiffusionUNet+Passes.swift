@@ -40,7 +40,7 @@ extension DiffusionUNet {
 
   /// A gradient of zeros, to be added to.
   public var zeroGradient: ParameterGradient {
-    ParameterGradient(values: [Float](repeating: 0, count: layout.count))
+    ParameterGradient(zeros: layout.count)
   }
 
   /// A gradient as tensors under the reference's names and in its layouts.
