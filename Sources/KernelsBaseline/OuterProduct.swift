@@ -2,7 +2,8 @@
 ///
 /// `output[k · outputStride + j] += Σᵢ rows[i][rowOffset + k] · panel[i][j]` for `k` below
 /// `rowElementCount`. The pixels are summed from 0 in registers and then added to the output, so
-/// that a caller who passes blocks of pixels gets a two-level sum. The first block may replace what is there. The first block may replace what is there. The first block may replace what is there.
+/// that a caller who passes blocks of pixels gets a two-level sum.
+/// The first block may replace what is there.
 ///
 /// - Parameters:
 ///   - pixelCount: How many rows there are; one panel row each.
