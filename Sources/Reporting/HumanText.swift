@@ -20,14 +20,18 @@ public enum HumanText {
     return "\(number(value)) TiB"
   }
 
-  /// A duration in its one or two largest units: `45 s`, `4 min`, `2 h 10 min`.
+  /// A duration in its one or two largest units: `45 s`, `4 min`, `2 h 10 min`, `3 days 5 h`.
   public static func duration(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds < 1e9 else { return "?" }
     let whole = Int(seconds.rounded())
     if whole < 90 { return "\(whole) s" }
     let minutes = Int((seconds / 60).rounded())
     if minutes < 90 { return "\(minutes) min" }
-    return "\(minutes / 60) h" + (minutes % 60 == 0 ? "" : " \(minutes % 60) min")
+    if minutes < 48 * 60 {
+      return "\(minutes / 60) h" + (minutes % 60 == 0 ? "" : " \(minutes % 60) min")
+    }
+    let hours = (minutes + 30) / 60
+    return "\(hours / 24) days" + (hours % 24 == 0 ? "" : " \(hours % 24) h")
   }
 
   /// A number with a fixed count of decimals, rounded half away from zero; no exponent.

@@ -71,6 +71,42 @@ struct BridgeJobTests {
     return scratch.path("bridge.safetensors")
   }
 
+  @Test("a plan that takes days says so, and what shortens it", .enabled(if: Tool.vips.isPresent))
+  func longPlan() throws {
+    let network = DiffusionConfiguration(
+      baseChannels: 32, multipliers: [1, 2, 4], residualBlocks: 1, headChannels: 32, groupCount: 32)
+    let model = scratch.path("untrained.safetensors")
+    try StainModel(
+      card: ModelCard(
+        architecture: .bridge, baseChannels: 32,
+        bridge: ModelCard.Bridge(network: network, schedule: BridgeSchedule(), evaluations: 2),
+        normalization: .reference, pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he",
+        restainVersion: "test"),
+      state: DiffusionUNet(configuration: network, seed: 1).state
+    ).write(to: model)
+    // 1,764 tiles, every one tissue; a thousandth of them takes minutes.
+    let brown = scratch.path("brown.tif")
+    _ = try Tool.vips.run(["black", scratch.path("black.v"), "8000", "8000", "--bands", "3"])
+    _ = try Tool.vips.run([
+      "linear", scratch.path("black.v"), brown + "[tile,compression=deflate]", "1 1 1",
+      "150 100 60", "--uchar",
+    ])
+    let plan = try tool.run([
+      "convert", brown, "--model", model, "-o", scratch.path("out.tif"), "--slide-pixel-size",
+      "0.5",
+      "--threads", "1", "--dry-run", "--steps", "999",
+    ])
+    #expect(plan.status == 0, "\(plan.diagnostics)")
+    #expect(plan.diagnostics.contains("fewer --steps, a --region"), "\(plan.diagnostics)")
+    #expect(plan.output.contains(" days "), "\(plan.output)")
+    let short = try tool.run([
+      "convert", brown, "--model", model, "-o", scratch.path("out.tif"), "--slide-pixel-size",
+      "0.5",
+      "--threads", "1", "--dry-run", "--steps", "1", "--region", "0,0,256,256",
+    ])
+    #expect(short.status == 0 && !short.diagnostics.contains("--region"), "\(short.diagnostics)")
+  }
+
   private func bytes(_ path: String) throws -> Data {
     try Data(contentsOf: URL(fileURLWithPath: scratch.path(path)))
   }

@@ -267,11 +267,24 @@ enum ConvertCommand: Command {
     _ conversion: SlideConversion, _ context: CommandContext
   ) throws {
     let (seconds, tissue) = try predictedSeconds(conversion, context)
-    let time = "about \(HumanText.duration(seconds)) for \(tissue) tiles with tissue"
-    guard seconds > longSeconds else { return context.note(time) }
+    if !warnIfLong(seconds, tissueTiles: tissue, context) {
+      context.note(time(seconds, tissueTiles: tissue))
+    }
+  }
+
+  private static func time(_ seconds: Double, tissueTiles: Int) -> String {
+    "about \(HumanText.duration(seconds)) for \(tissueTiles) tiles with tissue"
+  }
+
+  /// Warns of work that takes more than a day; true if it did.
+  private static func warnIfLong(
+    _ seconds: Double, tissueTiles: Int, _ context: CommandContext
+  ) -> Bool {
+    guard seconds > longSeconds else { return false }
     context.warn(
-      "\(context.operands[0]): \(time); fewer --steps, a --region, a model of a smaller preset or of a "
-        + "larger pixel size, or more --threads shorten it")
+      "\(context.operands[0]): \(time(seconds, tissueTiles: tissueTiles)); fewer --steps, a --region, "
+        + "a model of a smaller preset or of a larger pixel size, or more --threads shorten it")
+    return true
   }
 
   private static func printPlan(
@@ -280,6 +293,7 @@ enum ConvertCommand: Command {
     let plan = conversion.plan
     let region = plan.region
     let (seconds, tissue) = try predictedSeconds(conversion, context)
+    _ = warnIfLong(seconds, tissueTiles: tissue, context)
     let bytes = PyramidPlan(width: region.width, height: region.height)
       .predictedByteCount(options: conversion.pyramidOptions)
     let result = Plan(
