@@ -56,7 +56,14 @@ struct GeneratorConverter: TileConverter {
     try convert(tiles, neighbourhoods: nil)
   }
 
-  func memory(threadCount: Int) -> Int { predictor.byteCount }
+  func memory(threadCount: Int) -> Int {
+    // The parameters once more as they were read, which is not given back, and the layers of the tiles under
+    // way: measured, 1.6 floats a pixel and base channel.
+    let parameters = 4 * predictor.generator.parameterCount
+    let layers = TilePlan.standardTileSize * TilePlan.standardTileSize * 13 / 2
+    return predictor.byteCount + parameters
+      + threadCount * batchSize * layers * predictor.generator.baseChannels
+  }
 
   /// The statistics that each tile would be normalised with by itself.
   func statistics(_ tiles: [SourceTile]) throws -> [TileStatistics] {

@@ -2,6 +2,7 @@ import Foundation
 import Networks
 import Rasters
 import Slides
+import Staining
 import Tensors
 import TestSupport
 import Testing
@@ -43,6 +44,33 @@ struct CheckpointConversionTests {
       ] + more)
     #expect(outcome.status == 0, "\(outcome.diagnostics)")
     return try Slide(path: path).read(PixelRegion(x: 0, y: 0, width: 512, height: 256), level: 0)
+  }
+
+  @Test("the memory that a plan tells is about what the work takes", arguments: [1, 2])
+  func memory(threadCount: Int) throws {
+    let model = StainModel(
+      card: ModelCard(
+        architecture: .pix2pix, baseChannels: 32, normalization: .running, pixelSizeMicrons: 0.5,
+        fromStain: "ihc", toStain: "he", restainVersion: "test"),
+      state: UNetGenerator(baseChannels: 32, seed: 1).state)
+    try model.write(to: scratch.path("wide.safetensors"))
+    let slide = scratch.path("large.tif")
+    try SlideFiles.write(RGBImage(width: 1024, height: 1024), to: slide)
+    func figure(_ name: String, _ more: [String]) throws -> Double {
+      let outcome = try tool.run(
+        [
+          "convert", slide, "--model", scratch.path("wide.safetensors"), "-o",
+          scratch.path("out.tif"), "--all-tiles", "--threads", "\(threadCount)", "--json",
+        ] + more)
+      #expect(outcome.status == 0, "\(outcome.diagnostics)")
+      let fields =
+        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+      return try #require(fields?[name] as? Double)
+    }
+    let predicted = try figure("memory_mib", ["--dry-run"])
+    let measured = try figure("peak_mib", [])
+    // The allocator and the kernel have their say: measured 0.9 to 1.2.
+    #expect((0.7...1.5).contains(predicted / measured), "\(predicted), taken \(measured) MiB")
   }
 
   @Test(
