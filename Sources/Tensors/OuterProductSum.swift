@@ -53,7 +53,7 @@ func sumOuterProducts(
   nonisolated(unsafe) let output = output
   context.parallelism.forEach(
     count: pieceCount() * groups,
-    scratchCount: pixelsPerBlock * (mostElements + panels * panelWidth)
+    scratchCount: pixelsPerBlock * (mostElements + panelWidth)
   ) { task, scratch in
     let firstElement = task / groups * elements
     let lastElement = min(elementCount, firstElement + elements)
