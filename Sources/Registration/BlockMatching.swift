@@ -11,7 +11,8 @@ struct BlockMatching {
   private static let mostKnots = 2500
   /// How stiff the spline through the matches is; see ``DisplacementGrid/smoothed(weights:smoothness:)``.
   private static let smoothness = 0.02
-  /// A second look finds blocks that the warp had turned or stretched too far for the first.
+  /// A second look finds blocks that the warp had turned or stretched too far for the first; at the finest
+  /// level one is enough, and a second follows what looks alike by chance.
   private static let passes = 2
 
   /// Where poses are compared, and one coarser: the first level of at most 160 pixels across, and the next.
@@ -37,7 +38,7 @@ struct BlockMatching {
     let coarsest = contestLevels.upperBound
     var grid = start
     for index in stride(from: start == nil ? coarsest : coarsest - 1, through: finest, by: -1) {
-      for _ in 0..<Self.passes {
+      for _ in 0..<(index > finestLevel ? Self.passes : 1) {
         grid = improved(grid, affine, level: index)
       }
     }
