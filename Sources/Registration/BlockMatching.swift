@@ -1,33 +1,19 @@
 import Rasters
 
-/// Finds a warp that is too large for descent: every block of tissue is sought far around its place, and
-/// neighbouring blocks have to agree.
-///
-/// Minimises `Σ w(1 − max(0, r(d))) + λ Σ |d − d′|² / s²` over one shift `d` of whole pixels for each knot,
-/// where `r` is the correlation of a block with the moving section, `w` its share of tissue, `s` the pixels
-/// between knots and the second sum runs over neighbours. Reference: Felzenszwalb and Huttenlocher 2006, IJCV
-/// 70(1), sections 2 to 4.
+/// Finds a warp that is too large for descent: from coarse to fine, every block of tissue is sought far around
+/// its place, and neighbouring blocks have to agree (``BlockMatches``).
 struct BlockMatching {
   let run: RegistrationRun
-  /// Pixels between knots.
-  private static let knotPixels = 8
-  /// Half the side of a block, in pixels.
-  private static let halfBlock = 8
-  /// Pixels to each side within which a block is sought.
-  private static let reach = 10
-  /// The side of the square of shifts.
-  private static let side = 2 * reach + 1
   /// The finest pixel size that is matched, in microns: finer blocks of sections that lie apart look alike by
   /// chance.
   private static let finestPixelSize = 31.0
   /// Of a larger section only the coarser levels are matched.
   private static let mostKnots = 2500
-  /// What neighbours' disagreement costs, for a displacement that changes by as much as the place does.
-  private static let coupling: Float = 1
   /// How stiff the spline through the matches is; see ``DisplacementGrid/smoothed(weights:smoothness:)``.
   private static let smoothness = 0.02
-  /// A second look at the coarsest level finds blocks that were turned by the warp.
-  private static let coarsestPasses = 2
+  /// A second look finds blocks that the warp had turned or stretched too far for the first; at the finest
+  /// level one is enough, and a second follows what looks alike by chance.
+  private static let passes = 2
 
   /// Where poses are compared, and one coarser: the first level of at most 160 pixels across, and the next.
   var contestLevels: ClosedRange<Int> {
@@ -52,7 +38,7 @@ struct BlockMatching {
     let coarsest = contestLevels.upperBound
     var grid = start
     for index in stride(from: start == nil ? coarsest : coarsest - 1, through: finest, by: -1) {
-      for _ in 0..<(index == coarsest ? Self.coarsestPasses : 1) {
+      for _ in 0..<(index > finestLevel ? Self.passes : 1) {
         grid = improved(grid, affine, level: index)
       }
     }
@@ -60,17 +46,27 @@ struct BlockMatching {
   }
 
   /// The finest level that is matched before bending.
-  var finestLevel: Int {
+  var finestLevel: Int { finestLevel(from: Self.finestPixelSize) }
+
+  /// The finest level from a pixel size in microns on that does not have too many knots.
+  func finestLevel(from pixelSize: Double) -> Int {
     let range = contestLevels
     return (0...range.upperBound).first {
       let level = run.fixed.levels[$0]
-      return level.pixelSize >= Self.finestPixelSize
-        && (level.width / Self.knotPixels + 1) * (level.height / Self.knotPixels + 1)
-          <= Self.mostKnots
+      let columns = level.width / BlockMatches.knotPixels + 1
+      let rows = level.height / BlockMatches.knotPixels + 1
+      return level.pixelSize >= pixelSize && columns * rows <= Self.mostKnots
     } ?? range.lowerBound
   }
 
-  private func improved(
+  /// Seeks every block once more from where a displacement puts it.
+  ///
+  /// - Parameters:
+  ///   - grid: The displacement; nothing for the straight map.
+  ///   - affine: Fixed to moving microns; stays as it is.
+  ///   - index: The level to match at.
+  /// - Returns: The better displacement, with knots of its own.
+  func improved(
     _ grid: DisplacementGrid?, _ affine: AffineMap, level index: Int
   ) -> DisplacementGrid {
     let fixed = run.fixed.levels[index]
@@ -78,80 +74,25 @@ struct BlockMatching {
       fixed: fixed, moving: run.moving.levels[index], affine: affine, displacement: grid,
       rows: run.rows)
     var result = DisplacementGrid(
-      spacing: Double(Self.knotPixels) * fixed.pixelSize,
-      covering: fixed.extent)
-    let (columns, rows) = (result.columns - 2, result.rows - 2)
-    let costs = costs(fixed: fixed, warped: warped, columns: columns, rows: rows)
-    let shifts = BeliefPropagation(
-      columns: columns, rows: rows, side: Self.side,
-      coupling: Self.coupling / Float(Self.knotPixels * Self.knotPixels), loop: run.rows
-    ).shifts(costs.costs)
+      spacing: Double(BlockMatches.knotPixels) * fixed.pixelSize, covering: fixed.extent)
+    let matches = BlockMatches(
+      fixed: fixed.density, tissue: fixed.tissue, moving: warped.density,
+      columns: result.columns - 2, rows: result.rows - 2, loop: run.rows)
     var weights = [Double](repeating: 0, count: result.columns * result.rows)
-    for row in 0..<rows {
-      for column in 0..<columns {
-        let node = row * columns + column
+    for row in 0..<matches.rows {
+      for column in 0..<matches.columns {
+        let knot = row * matches.columns + column
         let target = (row + 1) * result.columns + column + 1
-        let label = shifts.labels[node]
-        let matched =
-          costs.shares[node] - costs.costs.pointer[node * BeliefPropagation.stride + label]
-        weights[target] = Double(matched * matched)
+        weights[target] = matches.weights[knot]
         let place = MicronPoint(
           x: Double(column) * result.spacing, y: Double(row) * result.spacing)
-        let x = (Double(shifts.x[node]) - Double(Self.reach)) * fixed.pixelSize
-        let y = (Double(shifts.y[node]) - Double(Self.reach)) * fixed.pixelSize
+        let x = Double(matches.x[knot]) * fixed.pixelSize
+        let y = Double(matches.y[knot]) * fixed.pixelSize
         let before = grid?.displacement(at: MicronPoint(x: place.x + x, y: place.y + y))
         result.x[target] = Float(x + (before?.x ?? 0))
         result.y[target] = Float(y + (before?.y ?? 0))
       }
     }
     return result.smoothed(weights: weights, smoothness: Self.smoothness)
-  }
-
-  /// `1 − correlation` times the share of tissue, `[knot, row, column]` with rows of 24.
-  private func costs(
-    fixed: SectionLevel, warped: WarpedPlanes, columns: Int, rows: Int
-  ) -> (costs: FloatBuffer, shares: [Float]) {
-    let border = Self.halfBlock + Self.reach
-    let reference = fixed.density.bordered(border)
-    let tissue = fixed.tissue.bordered(border)
-    let target = warped.density.bordered(border)
-    let stride = BeliefPropagation.stride
-    let costs = FloatBuffer(count: columns * rows * stride)
-    let shares = FloatBuffer(count: columns * rows)
-    run.rows.forEach(count: columns * rows) { @Sendable node in
-      let x = min(fixed.width, node % columns * Self.knotPixels) + border
-      let y = min(fixed.height, node / columns * Self.knotPixels) + border
-      let block = CorrelationBlock(
-        reference, left: x - Self.halfBlock, top: y - Self.halfBlock, side: 2 * Self.halfBlock)
-      var covered: Float = 0
-      for row in 0..<block.side {
-        for column in 0..<block.side { covered += tissue[block.left + column, block.top + row] }
-      }
-      let share = covered / Float(block.side * block.side)
-      let scores = block.correlations(with: target, reach: Self.reach)
-      shares.pointer[node] = scores == nil ? 0 : share
-      for row in 0..<BeliefPropagation.paddedSide {
-        for column in 0..<BeliefPropagation.paddedSide {
-          let isShift = row < Self.side && column < Self.side
-          let score = isShift ? scores?[row * Self.side + column] ?? 1 : 0
-          costs.pointer[node * stride + row * BeliefPropagation.paddedSide + column] =
-            isShift ? share * (1 - max(0, score)) : BeliefPropagation.never
-        }
-      }
-    }
-    return (costs, shares.values)
-  }
-}
-
-extension Plane {
-  /// The plane within a border of zeros.
-  func bordered(_ border: Int) -> Plane {
-    var result = Plane(width: width + 2 * border, height: height + 2 * border)
-    for row in 0..<height {
-      let from = row * width
-      let to = (row + border) * result.width + border
-      result.values.replaceSubrange(to..<to + width, with: values[from..<from + width])
-    }
-    return result
   }
 }

@@ -4,9 +4,12 @@ import Rasters
 /// Looks for each small block of fixed tissue near its place in the warped moving section.
 ///
 /// Blocks of 128 µm, found by their normalised correlation within ±60 µm; a match is clear when its
-/// correlation is high and well above every other place's.
-struct BlockTest {
+/// correlation is high and well above every other place's. Sections that lie tens of microns apart share no
+/// cells; blocks of twice the size, at twice the pixel size, hold what they do share.
+package struct BlockTest {
   let rows: RowLoop
+  /// How many times all lengths are to be taken.
+  var scale = 1.0
   static let blockMicrons = 128.0
   static let searchMicrons = 60.0
   /// How near matches may be to be held against chance.
@@ -18,28 +21,73 @@ struct BlockTest {
   static let leastCorrelation: Float = 0.35
   static let leastLead: Float = 0.05
 
-  struct Outcome: Sendable {
+  package struct Outcome: Sendable {
     let map: ResidualMap
+    /// The test's ``BlockTest/scale``.
+    let scale: Double
     /// Blocks with tissue.
     let blockCount: Int
     /// Blocks with a clear match.
     let clearCount: Int
     /// The share of blocks around which hardly any block has a clear match although most have elsewhere.
     let unsupportedShare: Double
-    var median: Double? { map.median }
+
+    package init(
+      map: ResidualMap, scale: Double, blockCount: Int, clearCount: Int, unsupportedShare: Double
+    ) {
+      self.map = map
+      self.scale = scale
+      self.blockCount = blockCount
+      self.clearCount = clearCount
+      self.unsupportedShare = unsupportedShare
+    }
+
+    /// Whether the blocks lie on each other: more of them near than chance would have it, most of them in the
+    /// middle of the search, and those that belong to the map within the limit.
+    package var agrees: Bool {
+      // Chance alone has its median at four fifths of the range.
+      isBeyondChance && (map.median ?? .infinity) <= RegistrationGates.mostResidual * scale
+        && (residual ?? .infinity) <= RegistrationGates.mostResidual
+    }
+
+    /// Whether unrelated tissue would hardly agree as well.
+    package var isBeyondChance: Bool {
+      clearShare >= RegistrationGates.leastClearShare && chance <= RegistrationGates.mostChance
+    }
+
+    /// The median residual of the matches that belong to the map, in microns; nothing where there are none.
+    ///
+    /// Blocks whose structure the other section lacks are matched anywhere in the square of the search. Their
+    /// density is what lies further than half the range, and that share is taken off before the middle is
+    /// sought. Where chance explains all, the plain median.
+    package var residual: Double? {
+      guard isBeyondChance else { return map.median }
+      let distances = map.microns.filter { $0 >= 0 }.map(Double.init).sorted()
+      let reach = BlockTest.searchMicrons * scale
+      let near = reach / 2
+      let nearCount = distances.count { $0 <= near }
+      let density =
+        Double(distances.count - nearCount) / (4 * reach * reach - .pi * near * near)
+      func count(_ index: Int) -> Double {
+        Double(index + 1) - density * .pi * distances[index] * distances[index]
+      }
+      let half = (Double(nearCount) - density * .pi * near * near) / 2
+      return distances.indices.first { count($0) >= half }.map { distances[$0] } ?? map.median
+    }
+
     /// The probability that as many of the clear matches lie as near to their place if all places of the
     /// search were equally likely: what unrelated tissue would do.
     ///
     /// The smallest over ``nearMicrons``, times how many there are (Bonferroni): a few very near matches
     /// say as much as many rather near ones.
-    var chance: Double {
+    package var chance: Double {
       let least = BlockTest.nearMicrons.map { chance(within: $0) }.min() ?? 1
       return min(1, least * Double(BlockTest.nearMicrons.count))
     }
 
     /// The upper tail of the binomial distribution.
     private func chance(within microns: Double) -> Double {
-      let near = map.microns.count { $0 >= 0 && Double($0) <= microns }
+      let near = map.microns.count { $0 >= 0 && Double($0) <= microns * scale }
       let side = 2 * BlockTest.searchMicrons
       let share = Double.pi * microns * microns / (side * side)
       var term = pow(1 - share, Double(clearCount - near))
@@ -65,13 +113,13 @@ struct BlockTest {
   func outcome(fixed: SectionLevel, warped: WarpedPlanes) -> Outcome {
     let pixelSize = fixed.pixelSize
     // Rows of a block are read eight pixels at a time.
-    let half = max(4, Int((Self.blockMicrons / 8 / pixelSize).rounded()) * 4)
-    let search = max(2, Int((Self.searchMicrons / pixelSize).rounded()))
+    let half = max(4, Int((Self.blockMicrons * scale / 8 / pixelSize).rounded()) * 4)
+    let search = max(2, Int((Self.searchMicrons * scale / pixelSize).rounded()))
     let extentX = Double(fixed.width) * pixelSize
     let extentY = Double(fixed.height) * pixelSize
     // At most 4096 blocks: a larger slide gets a coarser lattice.
-    let wanted = extentX * extentY / (Self.latticeMicrons * Self.latticeMicrons)
-    let lattice = Self.latticeMicrons * max(1, (wanted / 4096).squareRoot().rounded(.up))
+    let wanted = extentX * extentY / (Self.latticeMicrons * Self.latticeMicrons * scale * scale)
+    let lattice = Self.latticeMicrons * scale * max(1, (wanted / 4096).squareRoot().rounded(.up))
     let columns = Int(extentX / lattice)
     let blockRows = Int(extentY / lattice)
     let reference = fixed.density.blurred(deviation: 1)
@@ -89,15 +137,17 @@ struct BlockTest {
       map: ResidualMap(
         spacing: lattice, columns: columns, rows: blockRows,
         microns: values.map { $0 < 0 ? -1 : ($0 * Float(pixelSize) * 10).rounded() / 10 }),
+      scale: scale,
       blockCount: values.reduce(0) { $0 + ($1 > -1.5 ? 1 : 0) },
       clearCount: values.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) },
       unsupportedShare: Self.unsupportedShare(
-        values.map { $0 < 0 ? $0 : $0 * Float(pixelSize) }, columns: columns, rows: blockRows))
+        values.map { $0 < 0 ? $0 : $0 * Float(pixelSize / scale) }, columns: columns,
+        rows: blockRows))
   }
 
   /// Blocks whose five by five neighbourhood has far fewer near matches than the section has where it fits.
   ///
-  /// A near match is a clear one within ``supportMicrons``. What the section has where it fits is the ninth
+  /// A near match is a clear one within ``supportMicrons``, times the scale. What the section has where it fits is the ninth
   /// decile of its neighbourhoods: the mean would fall with the very places that do not fit. A
   /// neighbourhood is unsupported when it has less than a quarter of that and chance (a binomial draw) would
   /// leave it so few once in a hundred times at most.

@@ -7,7 +7,15 @@ package import Rasters
 /// A warp leaves no straight map with much agreement, so poses are compared after their blocks were
 /// matched (``BlockMatching``): the right one then agrees two to three times as well as any other.
 struct PoseChoice {
-  let run: RegistrationRun
+  private let run: RegistrationRun
+  /// Places of the fixed tissue, about fifty along the section's longer side.
+  private let tissuePoints: [MicronPoint]
+
+  init(run: RegistrationRun) {
+    self.run = run
+    let level = run.fixed.levels[0]
+    tissuePoints = level.tissuePoints(step: max(1, level.longSide / 48))
+  }
 
   struct Pose {
     /// The straight map nearest to the matched blocks, fixed to moving microns.
@@ -18,7 +26,7 @@ struct PoseChoice {
     let score: Double
   }
 
-  /// Poses of the search that are matched coarsely, and those of them that are matched further.
+  /// Poses of the search that are matched coarsely, and those of them, all different, that are matched further.
   private static let candidateCount = 24
   private static let finalistCount = 4
 
@@ -29,13 +37,9 @@ struct PoseChoice {
       fixed: run.fixed, moving: run.moving, count: Self.candidateCount
     ).map { Match(affine: $0.pose.map, grid: nil, score: 0) }
     let matched = ranked(candidates.map { scored($0, through: levels.upperBound) })
-    let finalists = ranked(
-      matched.prefix(Self.finalistCount).map { scored($0, through: levels.lowerBound) })
+    let finalists = ranked(distinct(matched).map { scored($0, through: levels.lowerBound) })
     guard let best = finalists.first, best.score > 0 else { return nil }
-    // Poses that the contest's first round left behind still count against the winner's margin.
-    let other = (finalists + matched.dropFirst(Self.finalistCount)).dropFirst().first {
-      !isSame(best, $0)
-    }
+    let other = finalists.dropFirst().first { !isSame(best, $0) }
     let margin = other.map { (best.score - $0.score) / best.score } ?? 1
     return Pose(affine: straight(best), margin: max(0, min(1, margin)), score: best.score)
   }
@@ -45,6 +49,16 @@ struct PoseChoice {
     let affine: AffineMap
     let grid: DisplacementGrid?
     let score: Double
+  }
+
+  /// The best matches that do not end as the same map, so that the winner is held against a different one.
+  private func distinct(_ matches: [Match]) -> [Match] {
+    var kept: [Match] = []
+    for match in matches where !kept.contains(where: { isSame($0, match) }) {
+      kept.append(match)
+      if kept.count == Self.finalistCount { break }
+    }
+    return kept
   }
 
   private func ranked(_ matches: [Match]) -> [Match] {
@@ -68,40 +82,19 @@ struct PoseChoice {
     guard one.affine.determinant * other.affine.determinant > 0 else { return false }
     let level = run.fixed.levels[0]
     let spread = 0.1 * Double(level.longSide) * level.pixelSize
-    var distances: [Double] = []
-    visitTissue { point in
-      distances.append(place(point, one).distance(to: place(point, other)))
-    }
-    distances.sort()
+    let distances = tissuePoints.map { place($0, one).distance(to: place($0, other)) }.sorted()
     return distances.isEmpty || distances[distances.count / 2] < spread
   }
 
   /// The least-squares straight map of a match over the fixed tissue.
   private func straight(_ match: Match) -> AffineMap {
-    var pairs: [(MicronPoint, MicronPoint)] = []
-    visitTissue { pairs.append(($0, place($0, match))) }
-    return AffineMap(fitting: pairs) ?? match.affine
+    AffineMap(fitting: tissuePoints.map { ($0, place($0, match)) }) ?? match.affine
   }
 
   private func place(_ point: MicronPoint, _ match: Match) -> MicronPoint {
     let shift = match.grid?.displacement(at: point) ?? (x: 0, y: 0)
     let moved = match.affine(x: point.x + shift.x, y: point.y + shift.y)
     return MicronPoint(x: moved.x, y: moved.y)
-  }
-
-  /// Visits the tissue among 48 × 48 places of the fixed section.
-  private func visitTissue(_ body: (MicronPoint) -> Void) {
-    let level = run.fixed.levels[0]
-    for row in 0..<48 {
-      for column in 0..<48 {
-        let x = (2 * column + 1) * level.width / 96
-        let y = (2 * row + 1) * level.height / 96
-        guard level.tissue[x, y] > 0 else { continue }
-        body(
-          MicronPoint(
-            x: (Double(x) + 0.5) * level.pixelSize, y: (Double(y) + 0.5) * level.pixelSize))
-      }
-    }
   }
 
   /// The turn and shift nearest to a straight map, with the same side, that agrees with it in the middle.

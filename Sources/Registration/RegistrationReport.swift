@@ -23,7 +23,10 @@ public struct RegistrationReport: Codable, Sendable, Hashable {
   public var similarityRigid: Double
   /// The similarity after bending.
   public var similarityBSpline: Double
-  /// The median distance of small tissue blocks from their match, in microns: an estimate of the error.
+  /// The side of the tissue blocks that the verdict rests on, in microns: 128, or 256 where sections lie so far
+  /// apart that smaller ones have nothing in common.
+  public var blockMicrons: Double
+  /// The median distance of tissue blocks from their match, in microns: an estimate of the error.
   public var blockResidualMicrons: Double?
   /// The share of tissue blocks that have a clear match.
   public var blockClearShare: Double
@@ -55,6 +58,7 @@ public struct RegistrationReport: Codable, Sendable, Hashable {
     case similarityBefore = "similarity_before"
     case similarityRigid = "similarity_rigid"
     case similarityBSpline = "similarity_bspline"
+    case blockMicrons = "block_um"
     case blockResidualMicrons = "block_residual_um"
     case blockClearShare = "block_clear_share"
     case blockChance = "block_chance"

@@ -13,6 +13,8 @@ extension RegistrationRun {
   private static let leastContrast = 2.0
   /// The pixel size at which ways to begin are compared, in microns.
   static let comparedPixelSize = 15.9
+  /// How often blocks are matched and bent once more.
+  private static let rematchingRounds = 2
   /// Far enough that nothing of what was found is left, near enough to be tissue of the same kind.
   private static let chanceMicrons = 300.0
 
@@ -21,8 +23,37 @@ extension RegistrationRun {
   /// - Parameter start: Where to begin; its map stays as it is.
   /// - Returns: The displacement, and whether the finest level had detail to go by.
   func bent(_ start: BendingStart) -> (grid: DisplacementGrid, isDetailed: Bool) {
-    let affine = start.affine
-    var grid = bentBothWays(start)
+    detailed(bentBothWays(start), affine: start.affine)
+  }
+
+  /// Bends further after parts of the tissue were found where blocks lie off their place.
+  ///
+  /// Blocks of 256 µm (larger ones on a large slide) are sought within 160 µm: more than bending reaches.
+  ///
+  /// - Parameters:
+  ///   - bent: What came of the first bending.
+  ///   - affine: Fixed to moving microns; stays as it is.
+  /// - Returns: The displacement, which need not be better.
+  func rematched(_ bent: DisplacementGrid, affine: AffineMap) -> DisplacementGrid {
+    let matching = BlockMatching(run: self)
+    let level = matching.finestLevel(from: Self.comparedPixelSize)
+    let finer = max(0, level - 1)
+    var grid = bent
+    for _ in 0..<Self.rematchingRounds {
+      let matched = matching.improved(grid, affine, level: level).resampled(
+        spacing: Double(options.knotPixels / 2) * fixed.levels[finer].pixelSize,
+        covering: fixed.levels[finer].extent)
+      let start = BendingStart(affine: affine, isMatched: true, bent: (matched, level))
+      grid = detailed(coarselyBent(start), affine: affine).grid
+    }
+    return grid
+  }
+
+  /// Bends at the levels that show detail, if the finest does.
+  private func detailed(
+    _ coarse: DisplacementGrid?, affine: AffineMap
+  ) -> (grid: DisplacementGrid, isDetailed: Bool) {
+    var grid = coarse
     for index in levelIndices.reversed() where fixed.levels[index].pixelSize < Self.finestDetail {
       if index == 0, let grid, contrast(affine, grid) < Self.leastContrast { return (grid, false) }
       grid = bent(
@@ -77,7 +108,7 @@ extension RegistrationRun {
       levelIndices.first { fixed.levels[$0].pixelSize >= Self.comparedPixelSize }
       ?? levelIndices.upperBound - 1
     var best: (start: BendingStart, score: Double)?
-    for var start in starts where RegistrationJudge.isPlausible(start.affine) {
+    for var start in starts where RegistrationJudge.hasPlausibleScale(start.affine) {
       let grid = coarselyBent(start, through: level)
       start.bent = grid.map { ($0, level) }
       let score = WarpedPlanes(

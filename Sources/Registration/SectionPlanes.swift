@@ -20,6 +20,20 @@ struct SectionLevel: Sendable {
     MicronPoint(x: Double(width) * pixelSize, y: Double(height) * pixelSize)
   }
 
+  /// The tissue among the places of a square lattice, from left to right and top to bottom.
+  ///
+  /// - Parameter step: Pixels between places; the first lies half a step from the corner.
+  /// - Returns: Microns from the corner.
+  func tissuePoints(step: Int) -> [MicronPoint] {
+    stride(from: step / 2, to: height, by: step).flatMap { row in
+      stride(from: step / 2, to: width, by: step).compactMap { column in
+        tissue[column, row] > 0
+          ? MicronPoint(x: (Double(column) + 0.5) * pixelSize, y: (Double(row) + 0.5) * pixelSize)
+          : nil
+      }
+    }
+  }
+
   /// The same at twice the pixel size: means of 2 × 2 pixels, the last ones repeated at odd edges.
   func halved() -> SectionLevel {
     SectionLevel(

@@ -80,12 +80,25 @@ struct RegistrationRun {
     guard let pose = PoseChoice(run: self).pose() else { return nothing(.noOverlap) }
     let start = bendingStart(pose.affine)
     let affine = start.affine
-    let (bent, isDetailed) = bent(start)
+    let (first, isDetailed) = bent(start)
+    let rigid = turned(pose.affine)
+    var stages = [first]
+    func judged() -> RegistrationResult {
+      RegistrationJudge(run: self, rows: rows).result(
+        before: centred, rigid: rigid, affine: affine, bent: stages, margin: pose.margin)
+    }
+    var result = judged()
     // Where the working pixel size says nothing new, a finer one would follow noise.
-    let finer = isDetailed ? try refine(affine, bent) : nil
-    return RegistrationJudge(run: self, rows: rows).result(
-      before: centred, rigid: turned(pose.affine), affine: affine,
-      bent: [bent] + (finer.map { [$0] } ?? []), margin: pose.margin)
+    guard isDetailed else { return result }
+    if result.report.unsupportedShare > RegistrationGates.mostUnsupported {
+      stages.append(rematched(first, affine: affine))
+      result = judged()
+    }
+    if let finer = try refine(affine, result.transform.displacement ?? first) {
+      stages.append(finer)
+      result = judged()
+    }
+    return result
   }
 
   /// Goes on from a map that was found by another way, such as through a neighbouring section.
@@ -148,7 +161,8 @@ struct RegistrationRun {
     let report = RegistrationReport(
       status: .needsReview, reasons: [reason], mirrored: false, confidence: 0, rotationDegrees: 0,
       scale: 1, maskDice: 0, similarityBefore: 0, similarityRigid: 0, similarityBSpline: 0,
-      blockResidualMicrons: nil, blockClearShare: 0, blockChance: 1, unsupportedShare: 0, shear: 0,
+      blockMicrons: BlockTest.blockMicrons, blockResidualMicrons: nil, blockClearShare: 0,
+      blockChance: 1, unsupportedShare: 0, shear: 0,
       minJacobian: 1, maxDisplacementMicrons: 0,
       chosen: .rigid)
     return RegistrationResult(transform: transform, rigid: transform, report: report)

@@ -15,9 +15,10 @@ struct DistantPairs {
     let percentile90Microns: Double
     let status: RegistrationStatus
     let seconds: Double
+    let report: RegistrationReport
 
     enum CodingKeys: String, CodingKey {
-      case tissue, seed, status, seconds
+      case tissue, seed, status, seconds, report
       case depthMicrons = "depth_um"
       case medianMicrons = "tre_median_um"
       case percentile90Microns = "tre_p90_um"
@@ -97,7 +98,7 @@ struct DistantPairs {
     return Measurement(
       tissue: tissue, depthMicrons: depth, seed: seed,
       medianMicrons: Self.quantile(errors, 0.5), percentile90Microns: Self.quantile(errors, 0.9),
-      status: result.report.status, seconds: seconds)
+      status: result.report.status, seconds: seconds, report: result.report)
   }
 
   /// Over a grid of places that are tissue in both sections; microns of the moving section.

@@ -26,9 +26,10 @@ struct LandmarkPairs {
     let medianMicrons: Double
     let residualMicrons: Double?
     let seconds: Double
+    let report: RegistrationReport
 
     enum CodingKeys: String, CodingKey {
-      case fixed, moving, status, reasons, robustness, seconds
+      case fixed, moving, status, reasons, robustness, seconds, report
       case isMirrored = "mirrored"
       case medianRelative = "rtre_median"
       case initialMedianRelative = "rtre_initial_median"
@@ -111,7 +112,7 @@ struct LandmarkPairs {
           isMirrored: report.mirrored, medianRelative: accuracy.medianRelative,
           initialMedianRelative: accuracy.initialMedianRelative, robustness: accuracy.robustness,
           medianMicrons: accuracy.medianMicrons, residualMicrons: report.blockResidualMicrons,
-          seconds: seconds)
+          seconds: seconds, report: report)
         measurements.append(measurement)
         try context.report(measurement, line: Self.line(measurement))
       }

@@ -1,0 +1,89 @@
+import Foundation
+import Phantoms
+import Rasters
+import Registration
+import TestSupport
+import Testing
+
+@Suite("What blocks of tissue say about a map")
+struct BlockEvidenceTests {
+  /// Matches that belong to the map, up to so many microns off, among ones anywhere within ±60 µm times the scale.
+  private func matches(
+    near: Int, within microns: Double, anywhere: Int, scale: Double = 1
+  ) -> ResidualMap {
+    var random = SeededGenerator(seed: 3)
+    let reach = 60 * scale
+    let placed = (0..<near).map { Float(microns * (Double($0) + 0.5) / Double(near)) }
+    let chance = (0..<anywhere).map { _ in
+      Float(
+        hypot(
+          Double.random(in: -reach...reach, using: &random),
+          Double.random(in: -reach...reach, using: &random)))
+    }
+    return ResidualMap(
+      spacing: 128 * scale, columns: near + anywhere, rows: 1, microns: placed + chance)
+  }
+
+  private func outcome(_ map: ResidualMap, scale: Double = 1) -> BlockTest.Outcome {
+    BlockTest.Outcome(
+      map: map, scale: scale, blockCount: map.columns, clearCount: map.columns,
+      unsupportedShare: 0)
+  }
+
+  @Test(
+    "the residual is that of the matches that belong to the map, without what lies there by chance")
+  func residual() throws {
+    let clean = outcome(matches(near: 120, within: 20, anywhere: 0))
+    #expect(abs(try #require(clean.residual) - 10) < 1)
+    let map = matches(near: 120, within: 20, anywhere: 80)
+    let mixed = outcome(map)
+    #expect(abs(try #require(mixed.residual) - 10) < 2)
+    // The plain median is far above it.
+    #expect(try #require(map.median) > 14)
+    #expect(clean.agrees && mixed.agrees)
+  }
+
+  @Test("matches anywhere, or few among many of them, are no agreement")
+  func chance() {
+    let unrelated = outcome(matches(near: 0, within: 20, anywhere: 200))
+    #expect(!unrelated.isBeyondChance && !unrelated.agrees)
+    let part = outcome(matches(near: 60, within: 10, anywhere: 140))
+    #expect(part.isBeyondChance && !part.agrees)
+  }
+
+  @Test("larger blocks are sought further, and still have to lie within the limit in microns")
+  func scale() {
+    #expect(outcome(matches(near: 60, within: 40, anywhere: 20, scale: 2), scale: 2).agrees)
+    let off = outcome(matches(near: 60, within: 58, anywhere: 20, scale: 2), scale: 2)
+    #expect(off.isBeyondChance && !off.agrees)
+  }
+
+  private func image(_ picture: RGBImage) -> SectionImage {
+    SectionImage(
+      image: picture, pixelSize: DistantSections.pixelSize,
+      frame: SectionFrame(
+        name: "section", width: picture.width, height: picture.height,
+        pixelSize: PixelSize(DistantSections.pixelSize)))
+  }
+
+  @Test("sections 35 µm apart, which share no cells, are accepted by blocks of 256 µm")
+  func distant() throws {
+    let sections = try DistantSections(tissue: .spongy, depthMicrons: 35, seed: 1)
+    let report = SectionRegistration.register(
+      fixed: image(sections.fixed), moving: image(sections.moving),
+      options: RegistrationOptions(threadCount: 2)
+    ).report
+    #expect(report.status == .ok, "\(report.reasons)")
+    #expect(report.blockMicrons == 256)
+  }
+
+  @Test("sections of two blocks of the same kind of tissue are refused at any size of the blocks")
+  func unrelated() throws {
+    let fixed = try DistantSections(tissue: .spongy, depthMicrons: 35, seed: 1).fixed
+    let moving = try DistantSections(tissue: .spongy, depthMicrons: 35, seed: 2).moving
+    let report = SectionRegistration.register(
+      fixed: image(fixed), moving: image(moving), options: RegistrationOptions(threadCount: 2)
+    ).report
+    #expect(report.reasons.contains(.noAgreement))
+  }
+}
