@@ -2,6 +2,7 @@ import CommandLineKit
 import Foundation
 import Networks
 import Pyramids
+import Rasters
 import Reporting
 import Slides
 import Staining
@@ -34,8 +35,8 @@ enum SeamsSuite: Suite {
     "seams", "convert a slide in several ways and measure its tile borders",
     discussion: """
       Writes uncompressed pyramids into a temporary folder. The score of the slide itself, as if it had \
-      been put together from the same tiles, comes first: what chance leaves, the more the smaller the \
-      slide.
+      been put together from the same tiles, comes first, then the range of its scores for grids of tiles that \
+      begin elsewhere: what chance leaves, the more the smaller the slide.
       """,
     operands: [Operand("SLIDE", "any slide that OpenSlide opens")],
     options: [model.entry, steps.entry, ways.entry, sampler.entry])
@@ -79,10 +80,7 @@ enum SeamsSuite: Suite {
     let path = context.arguments.operands[0]
     let slide = try Slide(path: path)
     let model = try StainModel(path: context[model])
-    let own = try SeamScore.measured(
-      on: slide.level0Source, plan: TilePlan(width: slide.width, height: slide.height))
-    let truth = Measurement(way: "the slide itself", steps: nil, score: own, seconds: nil)
-    try context.report(truth, line: truth.line)
+    try reportChance(slide, context)
     let chosen = context[ways].isEmpty ? Way.allCases : context[ways]
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("restain-bench-\(UUID().uuidString)")
@@ -114,6 +112,42 @@ enum SeamsSuite: Suite {
         try context.report(measurement, line: measurement.line)
       }
     }
+  }
+
+  /// The scores of a slide that is not made of tiles.
+  private static func reportChance(_ slide: Slide, _ context: BenchmarkContext) throws {
+    func score(_ shift: Int) throws -> SeamScore {
+      let source = MovedSource(source: slide.level0Source, shift: shift)
+      return try SeamScore.measured(
+        on: source, plan: TilePlan(width: source.width, height: source.height))
+    }
+    let truth = Measurement(
+      way: "the slide itself", steps: nil, score: try score(0), seconds: nil)
+    try context.report(truth, line: truth.line)
+    let stride = TilePlan(width: slide.width, height: slide.height).stride
+    guard min(slide.width, slide.height) >= 4 * stride else { return }
+    let others = try Swift.stride(from: 8, to: stride, by: 8)
+      .map { try score($0) }.sorted { ($0.score ?? 0) < ($1.score ?? 0) }
+    for (name, index) in [("least", 0), ("median", others.count / 2), ("most", others.count - 1)] {
+      let other = Measurement(
+        way: "\(name) of \(others.count) grids", steps: nil, score: others[index], seconds: nil)
+      try context.report(other, line: other.line)
+    }
+  }
+}
+
+/// A raster without its first columns and rows.
+private struct MovedSource: PixelSource {
+  let source: any PixelSource
+  let shift: Int
+
+  var width: Int { source.width - shift }
+  var height: Int { source.height - shift }
+
+  func read(_ region: PixelRegion) throws -> RGBImage {
+    try source.read(
+      PixelRegion(
+        x: region.x + shift, y: region.y + shift, width: region.width, height: region.height))
   }
 }
 
