@@ -88,13 +88,12 @@ struct RegistrationRun {
         before: centred, rigid: rigid, affine: affine, bent: stages, margin: pose.margin)
     }
     var result = judged()
-    // Where the working pixel size says nothing new, a finer one would follow noise.
-    guard isDetailed else { return result }
     if result.report.unsupportedShare > RegistrationGates.mostUnsupported {
       stages.append(rematched(first, affine: affine))
       result = judged()
     }
-    if let finer = try refine(affine, result.transform.displacement ?? first) {
+    // Where the working pixel size says nothing new, a finer one would follow noise.
+    if isDetailed, let finer = try refine(affine, result.transform.displacement ?? first) {
       stages.append(finer)
       result = judged()
     }
