@@ -56,7 +56,7 @@ public struct SlideConversion: Sendable {
   private struct Progress: Codable {
     var nextRow: Int
     var convertedCount: Int
-    var seam: SeamMeter.State
+    var seamSums: SeamMeter.State
   }
 
   /// Plans a conversion.
@@ -126,7 +126,7 @@ public struct SlideConversion: Sendable {
   ) throws -> ConversionSummary {
     let writer = try writer(path: path, replaces: replaces)
     let resumed = try Self.progress(writer)
-    var meter = SeamMeter(plan: plan, state: resumed?.seam)
+    var meter = SeamMeter(plan: plan, state: resumed?.seamSums)
     var converted = resumed?.convertedCount ?? 0
     var convertedNow = 0
     let rowsDone = resumed.map { $0.nextRow - plan.rows.lowerBound } ?? 0
@@ -160,7 +160,7 @@ public struct SlideConversion: Sendable {
       convertedNow += band.convertedCount
       surroundings.progress((band.row + 1 - plan.rows.lowerBound) * plan.columns.count)
       let progress = Progress(
-        nextRow: band.row + 1, convertedCount: converted, seam: meter.snapshot)
+        nextRow: band.row + 1, convertedCount: converted, seamSums: meter.snapshot)
       unsaved = progress
       if surroundings.isCheckpointDue() { try save(progress) }
       if surroundings.isCancelled() { throw CancellationError() }

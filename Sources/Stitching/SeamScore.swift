@@ -4,7 +4,8 @@
 /// tissue (mean RGB below 225) on both sides, and over the three channels. The score is the mean of `g`
 /// at the tile starts and the blend borders (modulo the stride) over the mean of `g` at the other phases
 /// of the stride; of these only the multiples of 8 where the stride is one, so that the blocks of a JPEG
-/// stand on both sides of the fraction. Rows likewise; the larger of the two is the result.
+/// stand on both sides of the fraction. All phases are taken from the second tile's start to a stride after the
+/// last one's. Rows likewise; the larger of the two is the result.
 public struct SeamScore: Codable, Equatable, Sendable {
   /// What was measured along one axis.
   public struct Axis: Codable, Equatable, Sendable {
@@ -66,11 +67,12 @@ struct SeamPhases: Sendable {
 
   /// What the boundary before pixel `position` counts as.
   func role(of position: Int) -> Role {
+    // Before the second tile and a stride after the last one's start there is no neighbour to blend with. The
+    // other phases are left out there, too: slides have little tissue at their borders, and what its few pixels
+    // change by would enter on one side only.
+    guard position >= stride, position / stride < tileCount else { return .ignored }
     let phase = position % stride
-    if seams.contains(phase) {
-      // Before the second tile and after the last one's start there is no neighbour to blend with.
-      return position >= stride && position / stride < tileCount ? .seam : .ignored
-    }
+    if seams.contains(phase) { return .seam }
     return phase.isMultiple(of: step) ? .other : .ignored
   }
 }

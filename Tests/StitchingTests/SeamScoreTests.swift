@@ -38,6 +38,22 @@ struct SeamScoreTests {
     }
   }
 
+  @Test("what is special at the slide's own borders is no seam")
+  func borders() throws {
+    // Before the first tile border, and behind the last tile, nothing changes from pixel to pixel.
+    var image = texture(width: 1000, height: 1000, seed: 14)
+    let plan = TilePlan(width: 1000, height: 1000)
+    let last = plan.columnCount * plan.stride
+    #expect(last < 1000)
+    for y in 0..<1000 {
+      for x in 0..<1000 where min(x, y) < 180 || max(x, y) > last {
+        image.pixels.replaceSubrange((y * 1000 + x) * 3..<(y * 1000 + x) * 3 + 3, with: [90, 90, 90])
+      }
+    }
+    let score = try #require(SeamScore.measured(on: image, plan: plan).score)
+    #expect(abs(score - 1) < quietTolerance, "\(score)")
+  }
+
   @Test("planted offsets, gains, shifts and halos raise the score")
   func plants() throws {
     let image = texture(width: 1024, height: 1024, seed: 20)
