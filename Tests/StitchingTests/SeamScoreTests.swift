@@ -47,7 +47,8 @@ struct SeamScoreTests {
     #expect(last < 1000)
     for y in 0..<1000 {
       for x in 0..<1000 where min(x, y) < 180 || max(x, y) > last {
-        image.pixels.replaceSubrange((y * 1000 + x) * 3..<(y * 1000 + x) * 3 + 3, with: [90, 90, 90])
+        image.pixels.replaceSubrange(
+          (y * 1000 + x) * 3..<(y * 1000 + x) * 3 + 3, with: [90, 90, 90])
       }
     }
     let score = try #require(SeamScore.measured(on: image, plan: plan).score)
