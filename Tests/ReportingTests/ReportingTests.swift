@@ -180,3 +180,14 @@ struct HumanTextTests {
     #expect(HumanText.fixed(12.3456, decimals: 3) == "12.346")
   }
 }
+
+struct ProcessMemoryTests {
+  @Test("the greatest size grows with what is touched")
+  func peak() throws {
+    let before = try #require(ProcessMemory.peakBytes())
+    let block = [UInt8](repeating: 1, count: before + 64 << 20)
+    #expect(block[block.count - 1] == 1)
+    let after = try #require(ProcessMemory.peakBytes())
+    #expect(after >= block.count)
+  }
+}
