@@ -23,11 +23,7 @@ extension Convolution {
   public func forward(
     _ input: Tensor, storedWeights weights: UnsafePointer<Float>, context: ComputeContext
   ) -> Tensor {
-    let map = input.map
-    let output = FeatureMapShape([
-      map.batch, shape.outputLength(map.height - 2 * shape.padding),
-      shape.outputLength(map.width - 2 * shape.padding), outputChannels,
-    ])
+    let output = outputMap(of: input.map)
     guard isStreamed(pixelCount: output.pixelCount) else {
       return forward(input, weights: packed(weights, context: context), context: context)
     }

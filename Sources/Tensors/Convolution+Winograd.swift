@@ -34,17 +34,16 @@ extension Convolution {
     _ weights: UnsafePointer<Float>, _ transform: WinogradTransform, _ context: ComputeContext
   ) -> PackedMatrix {
     nonisolated(unsafe) let source = weights
-    let (stride, size, channels) = (shape.stride, shape.kernelSize, inputChannels)
+    let (stride, channels) = (shape.stride, inputChannels)
     let tapSize = inputChannels * outputChannels
     return transformedMatrix(
       rowCount: stride * stride * channels, columnCount: outputChannels, transform, context
     ) { rows, columns, tap, target in
       for row in rows {
         let (piece, channel) = (row / channels, row % channels)
-        let u = stride * (tap / transform.kernelSize) + piece / stride
-        let v = stride * (tap % transform.kernelSize) + piece % stride
         (target + (row - rows.lowerBound) * columns.count).update(
-          from: source + (u * size + v) * tapSize + channel * outputChannels + columns.lowerBound,
+          from: source + pieceTap(tap, piece: piece) * tapSize + channel * outputChannels
+            + columns.lowerBound,
           count: columns.count)
       }
     }

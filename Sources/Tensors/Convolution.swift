@@ -99,15 +99,20 @@ public struct Convolution: Sendable, Equatable, Hashable {
     precondition(
       map.channels == inputChannels,
       "the convolution has \(inputChannels) input channels but the map has \(map.channels)")
-    let outputShape = [
-      map.batch, shape.outputLength(map.height - 2 * shape.padding),
-      shape.outputLength(map.width - 2 * shape.padding), outputChannels,
-    ]
-    return Tensor(shape: outputShape) { output in
+    let outputMap = outputMap(of: map)
+    return Tensor(shape: outputMap.axes) { output in
       convolve(
         input, weights: .packed(weights), bias: bias, slope: 1, to: output,
-        walk: .all(of: FeatureMapShape(outputShape)), context: context)
+        walk: .all(of: outputMap), context: context)
     }
+  }
+
+  /// The result's axes for a bordered map.
+  func outputMap(of map: FeatureMapShape) -> FeatureMapShape {
+    FeatureMapShape([
+      map.batch, shape.outputLength(map.height - 2 * shape.padding),
+      shape.outputLength(map.width - 2 * shape.padding), outputChannels,
+    ])
   }
 
   /// The adjoint: the gradient of the input from that of the output, or the transposed convolution.
@@ -166,10 +171,10 @@ public struct Convolution: Sendable, Equatable, Hashable {
     input.withPointer { values in
       gradient.withPointer { slopes in
         if case .winograd(let transform) = algorithm {
-          let sum = WinogradGradient(
+          let gradient = WinogradGradient(
             tiles: WinogradTiles(transform, of: gradientWalk, kernels: context.kernels),
             source: winogradSource(of: map), convolution: self)
-          return sum.sum(
+          return gradient.sum(
             input: values, slopes: slopes, accumulates: accumulates, to: target, context: context)
         }
         sumOuterProducts(

@@ -60,6 +60,15 @@ extension Convolution {
     }
   }
 
+  /// The place among all taps of the tap that a piece of a map, walked with the stride, meets.
+  func pieceTap(_ tap: Int, piece: Int) -> Int {
+    let (stride, size) = (shape.stride, shape.kernelSize)
+    let taps = size / stride
+    let u = stride * (tap / taps) + piece / stride
+    let v = stride * (tap % taps) + piece % stride
+    return u * size + v
+  }
+
   /// The place among all taps of a phase's tap.
   func adjointTap(_ tap: Int, phase: Int) -> Int {
     let (stride, size) = (shape.stride, shape.kernelSize)

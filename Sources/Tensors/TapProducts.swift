@@ -12,11 +12,9 @@ extension Convolution {
       rowCount: rowCount, columnCount: shape.kernelSize * shape.kernelSize * inputChannels,
       context: context
     ) { columns, panel, stride, _ in
-      for row in 0..<rowCount {
-        for column in columns {
-          panel[row * stride + column - columns.lowerBound] = source[column * rowCount + row]
-        }
-      }
+      transpose(
+        source + columns.lowerBound * rowCount, rows: columns.count, columns: rowCount,
+        sourceStride: rowCount, to: panel, targetStride: stride)
     }
   }
 }

@@ -176,15 +176,13 @@ struct WinogradGradient: Sendable {
         source: scratch, sourceStride: blockSize, count: blockSize, scratch: small, target: taps,
         targetStride: blockSize, accumulates: false)
     }
-    let (stride, size) = (convolution.shape.stride, convolution.shape.kernelSize)
     for tap in 0..<transform.kernelSize * transform.kernelSize {
       for row in rows {
         let (piece, channel) = (row / source.channelCount, row % source.channelCount)
-        let u = stride * (tap / transform.kernelSize) + piece / stride
-        let v = stride * (tap % transform.kernelSize) + piece % stride
         let sums = taps + tap * blockSize + (row - rows.lowerBound) * columns.count
         let place =
-          target + ((u * size + v) * source.channelCount + channel) * columnCount
+          target
+          + (convolution.pieceTap(tap, piece: piece) * source.channelCount + channel) * columnCount
           + columns.lowerBound
         if accumulates {
           tiles.kernels.addScaled(count: columns.count, source: sums, factor: 1, target: place)

@@ -37,11 +37,17 @@ struct BridgeJobTests {
 
   /// A network small enough to be trained and walked within a test.
   private func tinyModel(_ name: String) throws -> String {
-    let network = DiffusionConfiguration(
-      baseChannels: 8, multipliers: [1, 2, 2, 2], residualBlocks: 1, headChannels: 8, groupCount: 4)
+    try untrainedModel(
+      name,
+      DiffusionConfiguration(
+        baseChannels: 8, multipliers: [1, 2, 2, 2], residualBlocks: 1, headChannels: 8,
+        groupCount: 4))
+  }
+
+  private func untrainedModel(_ name: String, _ network: DiffusionConfiguration) throws -> String {
     let model = StainModel(
       card: ModelCard(
-        architecture: .bridge, baseChannels: 8,
+        architecture: .bridge, baseChannels: network.baseChannels,
         bridge: ModelCard.Bridge(network: network, schedule: BridgeSchedule(), evaluations: 2),
         normalization: .reference, pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he",
         restainVersion: "test"),
@@ -73,17 +79,11 @@ struct BridgeJobTests {
 
   @Test("a plan that takes days says so, and what shortens it", .enabled(if: Tool.vips.isPresent))
   func longPlan() throws {
-    let network = DiffusionConfiguration(
-      baseChannels: 32, multipliers: [1, 2, 4], residualBlocks: 1, headChannels: 32, groupCount: 32)
-    let model = scratch.path("untrained.safetensors")
-    try StainModel(
-      card: ModelCard(
-        architecture: .bridge, baseChannels: 32,
-        bridge: ModelCard.Bridge(network: network, schedule: BridgeSchedule(), evaluations: 2),
-        normalization: .reference, pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he",
-        restainVersion: "test"),
-      state: DiffusionUNet(configuration: network, seed: 1).state
-    ).write(to: model)
+    let model = try untrainedModel(
+      "untrained.safetensors",
+      DiffusionConfiguration(
+        baseChannels: 32, multipliers: [1, 2, 4], residualBlocks: 1, headChannels: 32,
+        groupCount: 32))
     // 1,764 tiles, every one tissue; a thousandth of them takes minutes.
     let brown = scratch.path("brown.tif")
     _ = try Tool.vips.run(["black", scratch.path("black.v"), "8000", "8000", "--bands", "3"])

@@ -147,7 +147,7 @@ struct ConvolutionTests {
     "weights as they are stored give the same bits as those that were laid out",
     arguments: [ConvolutionAlgorithm.direct, .winograd(.narrowHalving)], supportedKernels)
   func stored(algorithm: ConvolutionAlgorithm, kernels: KernelFamily) {
-    // Rows of 2 × 100 or 160 elements, columns that leave a panel unfilled.
+    // Pieces of rows that end inside a tap, and columns that leave a panel unfilled.
     let convolution = Convolution(
       shape: .halving, inputChannels: algorithm == .direct ? 100 : 96,
       outputChannels: algorithm == .direct ? 168 : 176, algorithm: algorithm)

@@ -95,13 +95,12 @@ struct DiffusionBackward {
     if let bias = place.bias { gradient.add(slope.channelSums(context: context), at: bias) }
     guard needsInput else { return slope }
     let map = bordered.map
-    let weights = values.withUnsafeBufferPointer { buffer in
+    return values.withUnsafeBufferPointer { buffer in
       guard let base = buffer.baseAddress else { preconditionFailure("a network without weights") }
-      return place.convolution.adjointPacked(base + place.weightOffset, context: context)
+      return place.training.adjoint(
+        bordered, storedWeights: base + place.weightOffset, height: map.height - 2 * border,
+        width: map.width - 2 * border, context: context)
     }
-    return place.convolution.adjoint(
-      bordered, weights: weights, height: map.height - 2 * border, width: map.width - 2 * border,
-      context: context)
   }
 
   private mutating func add(_ slopes: GroupNormalization.Gradient, _ index: Int) {

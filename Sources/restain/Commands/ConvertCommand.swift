@@ -277,6 +277,7 @@ enum ConvertCommand: Command {
   }
 
   /// Warns of work that takes more than a day; true if it did.
+  @discardableResult
   private static func warnIfLong(
     _ seconds: Double, tissueTiles: Int, _ context: CommandContext
   ) -> Bool {
@@ -293,7 +294,7 @@ enum ConvertCommand: Command {
     let plan = conversion.plan
     let region = plan.region
     let (seconds, tissue) = try predictedSeconds(conversion, context)
-    _ = warnIfLong(seconds, tissueTiles: tissue, context)
+    warnIfLong(seconds, tissueTiles: tissue, context)
     let bytes = PyramidPlan(width: region.width, height: region.height)
       .predictedByteCount(options: conversion.pyramidOptions)
     let result = Plan(
