@@ -21,7 +21,7 @@ public struct Pix2pixTrainer: Sendable, Equatable {
   /// The discriminator as trained so far.
   public internal(set) var discriminator: PatchDiscriminator
   /// The constants.
-  public let options: Pix2pixOptions
+  public private(set) var options: Pix2pixOptions
   /// Decides the dropout of every step.
   public let seed: UInt64
   /// Steps done.
@@ -29,6 +29,11 @@ public struct Pix2pixTrainer: Sendable, Equatable {
 
   var generatorMoments: AdamMoments
   var discriminatorMoments: AdamMoments
+
+  /// Makes the schedule of the step size last so many steps, from the next step on.
+  public mutating func schedule(totalSteps: Int) {
+    options.totalSteps = totalSteps
+  }
 
   /// Starts training.
   ///

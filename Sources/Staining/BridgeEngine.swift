@@ -27,10 +27,11 @@ public struct BridgeEngine: TrainingEngine {
       schedule: options.schedule, options: constants, seed: options.seed)
   }
 
-  /// Goes on from a checkpoint, bit by bit.
+  /// Goes on from a checkpoint, bit by bit, as far as these options' schedule goes.
   public init(checkpoint: SafetensorsFile, options: BridgeTrainingOptions) throws {
     self.options = options
     trainer = try BridgeTrainer(checkpoint: checkpoint)
+    trainer.schedule(totalSteps: options.totalSteps)
   }
 
   /// Steps done.

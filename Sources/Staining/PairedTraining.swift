@@ -96,7 +96,8 @@ public struct PairedTraining<Engine: TrainingEngine> {
   ///   - data: The tiles.
   ///   - options: What decides the result.
   ///   - files: Where it is written.
-  ///   - resumes: Goes on from the checkpoint if there is one.
+  ///   - resumes: Goes on from the checkpoint if there is one. A training that is done can be given more steps:
+  ///     it goes on at the step size that the longer schedule has there.
   ///   - restainVersion: For the card.
   ///   - context: Threads and kernels.
   ///   - surroundings: Clock, signals, reports.
@@ -287,11 +288,13 @@ public struct PairedTraining<Engine: TrainingEngine> {
     let path = files.checkpoint
     let checkpoint = try SafetensorsFile(contentsOf: path)
     guard let text = checkpoint.metadata[recordKey],
-      let record = try? JSONDecoder().decode(Record.self, from: Data(text.utf8)),
+      var record = try? JSONDecoder().decode(Record.self, from: Data(text.utf8)),
       record.sums.count == Engine.lossNames.count
     else {
       throw StainingError.foreignCheckpoint(path: path, problem: "is no checkpoint of a training")
     }
+    let scheduledSteps = record.options.totalSteps
+    if scheduledSteps < options.totalSteps { record.options.totalSteps = options.totalSteps }
     guard record.options == options else {
       throw StainingError.foreignCheckpoint(
         path: path, problem: "was written by a training with other options")
@@ -300,7 +303,14 @@ public struct PairedTraining<Engine: TrainingEngine> {
       throw StainingError.foreignCheckpoint(
         path: path, problem: "was written by a training on other data")
     }
-    return (try Engine(checkpoint: checkpoint, options: options), record)
+    let engine = try Engine(checkpoint: checkpoint, options: options)
+    guard scheduledSteps == options.totalSteps || engine.completedSteps == scheduledSteps else {
+      throw StainingError.foreignCheckpoint(
+        path: path,
+        problem: "is at step \(engine.completedSteps) of a schedule of \(scheduledSteps), "
+          + "which can be lengthened when it is done")
+    }
+    return (engine, record)
   }
 
   /// The table's rows up to the checkpoint; later ones will be written again.

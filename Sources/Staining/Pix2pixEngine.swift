@@ -23,10 +23,11 @@ public struct Pix2pixEngine: TrainingEngine {
       options: constants, seed: options.seed)
   }
 
-  /// Goes on from a checkpoint, bit by bit.
+  /// Goes on from a checkpoint, bit by bit, as far as these options' schedule goes.
   public init(checkpoint: SafetensorsFile, options: TrainingOptions) throws {
     self.options = options
     trainer = try Pix2pixTrainer(checkpoint: checkpoint)
+    trainer.schedule(totalSteps: options.totalSteps)
   }
 
   /// Steps done.

@@ -4,7 +4,7 @@ public import Tensors
 /// What every training is told, whatever it trains.
 public protocol TrainingSettings: Codable, Equatable, Sendable {
   /// Steps of the schedule.
-  var totalSteps: Int { get }
+  var totalSteps: Int { get set }
   /// Tiles a step.
   var batchSize: Int { get }
   /// Seed of everything that is random.

@@ -66,6 +66,25 @@ struct BridgeTrainingTests {
     }
   }
 
+  @Test("a training that is done goes on with more steps, at the step size of the longer schedule")
+  func lengthening() throws {
+    var longer = options
+    longer.totalSteps = 8
+    #expect(try train("short").isComplete)
+    #expect(try train("short", options: longer).step == 8)
+    let files = TrainingFiles(model: folder.path("short"))
+    let rows = try String(contentsOfFile: files.table, encoding: .utf8).split(separator: "\n")
+    let last = try #require(rows.last).split(separator: ",", omittingEmptySubsequences: false)
+    // Constant for four steps, then linear to 0 in five: the last of eight has a fifth of 1e-4.
+    #expect(last[0] == "8" && last[4] == "2e-05", "\(last)")
+    #expect(try StainModel(path: files.model).card.training?.totalSteps ?? 0 >= 6)
+    // A schedule under way keeps its length, and one that is done is not shortened.
+    _ = try train("stopped", until: 4)
+    #expect(throws: StainingError.self) { try train("stopped", options: longer) }
+    #expect(throws: StainingError.self) { try train("short") }
+    #expect(try train("stopped").isComplete)
+  }
+
   @Test("the model kept carries its bridge, and converts; table and card say what was done")
   func model() throws {
     let summary = try train("m", threads: 2)

@@ -12,7 +12,7 @@ public struct BridgeTrainer: Sendable, Equatable {
   /// The bridge.
   public let schedule: BridgeSchedule
   /// The constants.
-  public let options: BridgeOptions
+  public private(set) var options: BridgeOptions
   /// Decides steps and noise of all pairs.
   public let seed: UInt64
   /// Steps done.
@@ -21,6 +21,11 @@ public struct BridgeTrainer: Sendable, Equatable {
   /// The running average of the parameters.
   var average: [Float]
   var moments: AdamMoments
+
+  /// Makes the schedule of the step size last so many steps, from the next step on.
+  public mutating func schedule(totalSteps: Int) {
+    options.totalSteps = totalSteps
+  }
 
   /// Starts training.
   ///
