@@ -18,6 +18,9 @@ package struct BlockMatches: Sendable {
   /// What neighbours' disagreement costs, for a displacement that changes by as much as the place does.
   private static let coupling: Float = 1
 
+  /// A shift whose alternatives are spread by so many square pixels weighs half.
+  private static let halfTrusted: Float = 2
+
   /// Knots from left to right.
   package let columns: Int
   /// Knots from top to bottom.
@@ -27,7 +30,7 @@ package struct BlockMatches: Sendable {
   /// `[rows, columns]`, pixels downwards.
   package private(set) var y: [Double] = []
   /// `[rows, columns]`, how far each shift may be trusted: the square of its correlation times the share of
-  /// tissue; 0 for a block without texture.
+  /// tissue, less where shifts far apart do as well; 0 for a block without texture.
   package private(set) var weights: [Double] = []
 
   /// Seeks every block.
@@ -53,7 +56,7 @@ package struct BlockMatches: Sendable {
     for node in 0..<columns * rows {
       let matched =
         shares[node] - costs.pointer[node * BeliefPropagation.stride + shifts.labels[node]]
-      weights.append(Double(matched * matched))
+      weights.append(Double(matched * matched / (1 + shifts.spread[node] / Self.halfTrusted)))
       x.append(Double(shifts.x[node]) - Double(Self.reach))
       y.append(Double(shifts.y[node]) - Double(Self.reach))
     }

@@ -101,6 +101,15 @@ package struct BlockTest {
       }
       return sum
     }
+    /// The mean residual in microns where a block without a clear match counts as the whole search range.
+    var cost: Double {
+      let range = BlockTest.searchMicrons * scale
+      let missing = Double(blockCount - clearCount) * range
+      let sum = map.microns.reduce(0) { $0 + max(0, Double($1)) }
+      return blockCount > 0 ? (sum + missing) / Double(blockCount) : range
+    }
+
+    /// The share of the blocks with a clear match.
     var clearShare: Double { blockCount > 0 ? Double(clearCount) / Double(blockCount) : 0 }
   }
 

@@ -36,7 +36,7 @@ final class LevelProblem {
     slopeY = FloatBuffer(count: count)
     inside = FloatBuffer(count: count)
     derivative = FloatBuffer(count: count)
-    moving = FloatBuffer(level.density.values)
+    moving = FloatBuffer(kind.values(of: level))
     movingWidth = level.width
     movingHeight = level.height
     weights = FloatBuffer(
@@ -52,7 +52,7 @@ final class LevelProblem {
         return sum
       })
     metric = kind.metric(
-      for: FloatBuffer(fixed.density.values), width: width, height: height, weights: weights,
+      for: FloatBuffer(kind.values(of: fixed)), width: width, height: height, weights: weights,
       rows: rows)
   }
 
@@ -85,7 +85,7 @@ final class LevelProblem {
     return ((sum + totalWeight - covered) / totalWeight, covered / totalWeight)
   }
 
-  /// Samples the moving density and its slope bilinearly; a pixel counts when its metric's reach is inside.
+  /// Samples the moving picture and its slope bilinearly; a pixel counts when its metric's reach is inside.
   private func warp() {
     let (width, movingWidth, movingHeight) = (width, movingWidth, movingHeight)
     let (placeX, placeY, warped, slopeX, slopeY) = (placeX, placeY, warped, slopeX, slopeY)

@@ -114,11 +114,11 @@ enum BoxMean {
     rows.forEachBand(of: height) { @Sendable band in
       for y in band {
         let line = through.pointer + y * width
-        line.update(repeating: 0, count: width)
-        for offset in -radius...radius where y + offset >= 0 && y + offset < height {
-          let other = source.pointer + (y + offset) * width
-          for x in 0..<width { line[x] += other[x] }
-        }
+        let first = max(0, y - radius)
+        let above = UnsafePointer(source.pointer + first * width)
+        sum(
+          of: min(height - 1, y + radius) - first + 1, from: above, step: width, count: width,
+          scale: 1, into: line)
         let result = target.pointer + y * width
         for x in 0..<width where x < radius || x >= width - radius {
           var sum: Float = 0
@@ -126,12 +126,32 @@ enum BoxMean {
           result[x] = sum * scale
         }
         guard width > 2 * radius else { continue }
-        for x in radius..<width - radius { result[x] = 0 }
-        for offset in -radius...radius {
-          for x in radius..<width - radius { result[x] += line[x + offset] }
-        }
-        for x in radius..<width - radius { result[x] *= scale }
+        sum(
+          of: 2 * radius + 1, from: line, step: 1, count: width - 2 * radius, scale: scale,
+          into: result + radius)
       }
+    }
+  }
+
+  /// Adds `terms` numbers that lie `step` apart for each of `count` places, in registers.
+  private static func sum(
+    of terms: Int, from source: UnsafePointer<Float>, step: Int, count: Int, scale: Float,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    var x = 0
+    while x + 16 <= count {
+      var sum = SIMD16<Float>(repeating: 0)
+      for term in 0..<terms {
+        sum += UnsafeRawPointer(source + x + term * step).loadUnaligned(as: SIMD16<Float>.self)
+      }
+      UnsafeMutableRawPointer(target + x).storeBytes(of: sum * scale, as: SIMD16<Float>.self)
+      x += 16
+    }
+    while x < count {
+      var sum: Float = 0
+      for term in 0..<terms { sum += source[x + term * step] }
+      target[x] = sum * scale
+      x += 1
     }
   }
 }

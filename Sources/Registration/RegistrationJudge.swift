@@ -52,14 +52,8 @@ struct RegistrationJudge {
     let dice: Double
     /// The mean squared local correlation over fixed tissue that the moving section covers.
     let similarity: Double
-
-    /// The mean residual where a block without a clear match counts as the whole search range.
-    var cost: Double {
-      let missing = Double(blocks.blockCount - blocks.clearCount) * BlockTest.searchMicrons
-      let sum = blocks.map.microns.reduce(0) { $0 + max(0, Double($1)) }
-      return blocks.blockCount > 0
-        ? (sum + missing) / Double(blocks.blockCount) : BlockTest.searchMicrons
-    }
+    /// The least area of the bent grid over tissue; 1 where it is not bent.
+    var minJacobian = 1.0
   }
 
   /// Chooses and judges; of the displacements, each of which goes on from the one before, the best is kept.
@@ -69,11 +63,9 @@ struct RegistrationJudge {
   ) -> RegistrationResult {
     var reasons: [RegistrationReason] = []
     let rigidOption = option(.rigid, rigid, nil)
-    var chosen = rigidOption
     let straight = option(.affine, affine, nil)
     let isPlausible = Self.hasPlausibleScale(affine)
-    if isPlausible, straight.cost < chosen.cost { chosen = straight }
-    var leastJacobian = 1.0
+    var options = isPlausible ? [rigidOption, straight] : [rigidOption]
     var similarityBent = straight.similarity
     for (index, grid) in bent.enumerated() {
       let jacobian = minJacobian(grid)
@@ -82,14 +74,14 @@ struct RegistrationJudge {
         if index == 0 { reasons.append(.folds) }
         continue
       }
-      let candidate = option(.bspline, affine, grid)
+      var candidate = option(.bspline, affine, grid)
+      candidate.minJacobian = jacobian
       if index == 0 { similarityBent = candidate.similarity }
-      if isPlausible, candidate.cost < chosen.cost {
-        chosen = candidate
-        leastJacobian = jacobian
-        similarityBent = candidate.similarity
-      }
+      // What was matched once more may follow blocks that only look alike: it has to agree.
+      if isPlausible, index == 0 || evidence(candidate).agrees { options.append(candidate) }
     }
+    let chosen = best(of: options) ?? rigidOption
+    if chosen.kind == .bspline { similarityBent = chosen.similarity }
     let shape = AffineShape(chosen.affine)
     let dice = chosen.dice
     if run.fixedImage.image == run.movingImage.image { reasons.append(.sameFileTwice) }
@@ -130,7 +122,7 @@ struct RegistrationJudge {
       blockMicrons: BlockTest.blockMicrons * evidence.scale,
       blockResidualMicrons: evidence.residual, blockClearShare: evidence.clearShare,
       blockChance: evidence.chance, unsupportedShare: unsupported, shear: shape.shear,
-      minJacobian: leastJacobian,
+      minJacobian: chosen.minJacobian,
       maxDisplacementMicrons: chosen.displacement.map(maxDisplacement) ?? 0, chosen: chosen.kind)
     return RegistrationResult(
       transform: transform,
@@ -154,13 +146,35 @@ struct RegistrationJudge {
       dice: warped.dice(fixed: run.fixed.levels[0]), similarity: similarity(warped))
   }
 
+  /// The option whose blocks lie nearest to their places, the earlier of two equals.
+  ///
+  /// Where small blocks agree for no option, larger ones are asked. Where they do not either, nothing is accepted
+  /// and costs differ by chance: the first bent map is kept, which is off by less on average (`DistantSections`).
+  private func best(of options: [Option]) -> Option? {
+    var outcomes = options.map(\.blocks)
+    if !outcomes.contains(where: \.isBeyondChance), run.levelIndices.contains(1) {
+      outcomes = options.map(wideBlocks)
+    }
+    if !outcomes.contains(where: \.isBeyondChance),
+      let bent = options.first(where: { $0.kind == .bspline })
+    {
+      return bent
+    }
+    return zip(options, outcomes).min { $0.1.cost < $1.1.cost }?.0
+  }
+
   /// The smallest blocks that agree, of 128 and 256 µm; the smaller ones where neither do.
   private func evidence(_ chosen: Option) -> BlockTest.Outcome {
     guard !chosen.blocks.agrees, run.levelIndices.contains(1) else { return chosen.blocks }
-    let wide = BlockTest(rows: rows, scale: 2).outcome(
-      fixed: run.fixed.levels[1],
-      warped: planes(chosen.affine, chosen.displacement, level: 1))
+    let wide = wideBlocks(chosen)
     return wide.agrees ? wide : chosen.blocks
+  }
+
+  /// Blocks of 256 µm.
+  private func wideBlocks(_ option: Option) -> BlockTest.Outcome {
+    BlockTest(rows: rows, scale: 2).outcome(
+      fixed: run.fixed.levels[1],
+      warped: planes(option.affine, option.displacement, level: 1))
   }
 
   private func planes(

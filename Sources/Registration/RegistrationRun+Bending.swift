@@ -13,6 +13,10 @@ extension RegistrationRun {
   private static let leastContrast = 2.0
   /// The pixel size at which ways to begin are compared, in microns.
   static let comparedPixelSize = 15.9
+  /// Of the better start's score, the distance at which the other's map counts 1 / e.
+  private static let tieWidth = 0.05
+  /// A start that counts less is left out.
+  private static let leastWeight = 0.05
   /// How often blocks are matched and bent once more.
   private static let rematchingRounds = 2
   /// Far enough that nothing of what was found is left, near enough to be tissue of the same kind.
@@ -20,10 +24,29 @@ extension RegistrationRun {
 
   /// Bends at all levels.
   ///
-  /// - Parameter start: Where to begin; its map stays as it is.
+  /// Where two starts agree about as well, the mean of what comes of them is off by less than either on average.
+  ///
+  /// - Parameter starts: Where to begin, the best first, whose map stays as it is.
   /// - Returns: The displacement, and whether the finest level had detail to go by.
-  func bent(_ start: BendingStart) -> (grid: DisplacementGrid, isDetailed: Bool) {
-    detailed(bentBothWays(start), affine: start.affine)
+  func bent(_ starts: [BendingStart]) -> (grid: DisplacementGrid, isDetailed: Bool) {
+    let affine = starts[0].affine
+    var grid = bentBothWays(starts[0])
+    for other in starts.dropFirst() {
+      guard let one = grid, let bent = bentBothWays(other), let inverse = affine.inverse else {
+        continue
+      }
+      let share = other.weight / (1 + other.weight)
+      grid = one.interpolating { place in
+        let here = one.displacement(at: place)
+        let there = bent.displacement(at: place)
+        let mapped = affine(x: place.x + here.x, y: place.y + here.y)
+        let target = other.affine(x: place.x + there.x, y: place.y + there.y)
+        let middle = inverse(
+          x: mapped.x + share * (target.x - mapped.x), y: mapped.y + share * (target.y - mapped.y))
+        return (middle.x - place.x, middle.y - place.y)
+      }
+    }
+    return detailed(grid, affine: affine)
   }
 
   /// Bends further after parts of the tissue were found where blocks lie off their place.
@@ -97,9 +120,11 @@ extension RegistrationRun {
     return grid
   }
 
-  /// The better of two ways to begin: the pose's straight map with its blocks matched, which catches large
-  /// warps, and an affine map refined by descent, which follows no block that only looks alike.
-  func bendingStart(_ pose: AffineMap) -> BendingStart {
+  /// Two ways to begin, the better one first: the pose's straight map with its blocks matched, which catches
+  /// large warps, and an affine map refined by descent, which follows no block that only looks alike.
+  ///
+  /// - Returns: One or two; the second only where it agrees nearly as well as the first and leads elsewhere.
+  func bendingStarts(_ pose: AffineMap) -> [BendingStart] {
     let starts = [
       BendingStart(affine: pose, isMatched: true),
       BendingStart(affine: straightened(pose), isMatched: false),
@@ -107,7 +132,7 @@ extension RegistrationRun {
     let level =
       levelIndices.first { fixed.levels[$0].pixelSize >= Self.comparedPixelSize }
       ?? levelIndices.upperBound - 1
-    var best: (start: BendingStart, score: Double)?
+    var found: [(start: BendingStart, score: Double)] = []
     for var start in starts where RegistrationJudge.hasPlausibleScale(start.affine) {
       let grid = coarselyBent(start, through: level)
       start.bent = grid.map { ($0, level) }
@@ -115,9 +140,24 @@ extension RegistrationRun {
         fixed: fixed.levels[level], moving: moving.levels[level], affine: start.affine,
         displacement: grid, rows: rows
       ).agreement(fixed: fixed.levels[level], rows: rows)
-      if score > best?.score ?? 0 { best = (start, score) }
+      if score > 0 { found.append((start, score)) }
     }
-    return best?.start ?? starts[0]
+    guard let best = found.map(\.score).max() else { return [starts[0]] }
+    for index in found.indices {
+      found[index].start.weight = exp((found[index].score / best - 1) / Self.tieWidth)
+    }
+    let kept = found.map(\.start).filter { $0.weight >= Self.leastWeight }
+      .sorted { $0.weight > $1.weight }
+    return kept.count == 2 && isSame(kept[0], kept[1]) ? [kept[0]] : kept
+  }
+
+  /// Whether two starts lead to one map: nine tenths of the tissue lie within a compared pixel of their other
+  /// place.
+  private func isSame(_ one: BendingStart, _ other: BendingStart) -> Bool {
+    let distances = fixed.levels[0].tissuePoints(step: max(1, fixed.levels[0].longSide / 48)).map {
+      one.place($0).distance(to: other.place($0))
+    }.sorted()
+    return distances.isEmpty || distances[distances.count * 9 / 10] < Self.comparedPixelSize
   }
 
   var levelIndices: Range<Int> { 0..<min(fixed.levels.count, moving.levels.count) }
@@ -225,4 +265,13 @@ struct BendingStart {
   let isMatched: Bool
   /// What came of bending down to a level, where that is known.
   var bent: (grid: DisplacementGrid, level: Int)?
+  /// What its map counts beside the better one's, which counts 1.
+  var weight = 1.0
+
+  /// Where a point of the fixed section lies on the moving one by what is known, in microns.
+  func place(_ point: MicronPoint) -> MicronPoint {
+    let shift = bent?.grid.displacement(at: point) ?? (x: 0, y: 0)
+    let place = affine(x: point.x + shift.x, y: point.y + shift.y)
+    return MicronPoint(x: place.x, y: place.y)
+  }
 }

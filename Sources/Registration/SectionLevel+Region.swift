@@ -5,7 +5,7 @@ extension SectionLevel {
   func cropped(to region: PixelRegion) -> SectionLevel {
     SectionLevel(
       density: density.cropped(to: region), valid: valid.cropped(to: region),
-      tissue: tissue.cropped(to: region), pixelSize: pixelSize)
+      tissue: tissue.cropped(to: region), pixelSize: pixelSize, medianDensity: medianDensity)
   }
 
   /// A finer picture of a rectangle, its masks taken from this level.
@@ -31,7 +31,9 @@ extension SectionLevel {
         if valid[x, y] == 0 { density[column, row] = 0 }
       }
     }
-    return SectionLevel(density: density, valid: known, tissue: covered, pixelSize: fine)
+    return SectionLevel(
+      density: density, valid: known, tissue: covered, pixelSize: fine,
+      medianDensity: medianDensity)
   }
 }
 

@@ -10,6 +10,17 @@ struct SectionLevel: Sendable {
   let tissue: Plane
   /// Microns a pixel.
   let pixelSize: Double
+  /// The density that half of the tissue exceeds, 0…1.
+  let medianDensity: Float
+
+  /// How surely a pixel holds tissue, 0…1: the density on a scale that hardly tells strong stain from stronger.
+  ///
+  /// Serial sections share what is tissue and what is lumen or gap; how much of a stain a place takes up differs
+  /// from stain to stain.
+  var presence: [Float] {
+    let half = max(0.5 * medianDensity, 1e-3)
+    return density.values.map { $0 * (1 + half) / ($0 + half) }
+  }
 
   var width: Int { density.width }
   var height: Int { density.height }
@@ -38,7 +49,7 @@ struct SectionLevel: Sendable {
   func halved() -> SectionLevel {
     SectionLevel(
       density: density.halved(), valid: valid.halved(), tissue: tissue.halved(),
-      pixelSize: pixelSize * 2)
+      pixelSize: pixelSize * 2, medianDensity: medianDensity)
   }
 }
 
@@ -59,13 +70,17 @@ struct SectionPlanes: Sendable {
     for index in density.values.indices where valid.values[index] == 0 { density.values[index] = 0 }
     let tissue = TissueMask.tissue(density: density, valid: valid, pixelSize: section.pixelSize)
     let top = Self.percentile(0.99, of: density, where: tissue)
+    let middle = Self.percentile(0.5, of: density, where: tissue)
     scale = DensityScale(
       white: (white.red, white.green, white.blue), factor: 1 / max(top, 0.02))
     for index in density.values.indices {
       density.values[index] = min(1, density.values[index] * scale.factor)
     }
+    let median = middle * Float(scale.factor)
     var levels = [
-      SectionLevel(density: density, valid: valid, tissue: tissue, pixelSize: section.pixelSize)
+      SectionLevel(
+        density: density, valid: valid, tissue: tissue, pixelSize: section.pixelSize,
+        medianDensity: median)
     ]
     while let last = levels.last, max(last.width, last.height) > 48 { levels.append(last.halved()) }
     self.levels = levels

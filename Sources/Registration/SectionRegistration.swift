@@ -78,9 +78,9 @@ struct RegistrationRun {
       return nothing(.noTissue)
     }
     guard let pose = PoseChoice(run: self).pose() else { return nothing(.noOverlap) }
-    let start = bendingStart(pose.affine)
-    let affine = start.affine
-    let (first, isDetailed) = bent(start)
+    let starts = bendingStarts(pose.affine)
+    let affine = starts[0].affine
+    let (first, isDetailed) = bent(starts)
     let rigid = turned(pose.affine)
     var stages = [first]
     func judged() -> RegistrationResult {

@@ -1,3 +1,5 @@
+import Rasters
+
 /// How unlike two pictures on one grid are, and how that changes with every pixel of the warped one.
 package protocol SimilarityMetric: Sendable {
   /// How far from the moving picture's edge, in pixels, values depend on what is not there.
@@ -26,6 +28,11 @@ package enum MetricKind: Sendable, Hashable {
   case mutualInformation
   /// The mean of gradient fields and mutual information.
   case combined
+
+  /// What it compares of a section: local correlation what is tissue, the others the density.
+  func values(of level: SectionLevel) -> [Float] {
+    if case .localCorrelation = self { level.presence } else { level.density.values }
+  }
 
   package func metric(
     for plane: FloatBuffer, width: Int, height: Int, weights: FloatBuffer, rows: RowLoop

@@ -50,11 +50,11 @@ struct BlockMatchingTests {
     let (columns, rows) = (5, 4)
     let costs = FloatBuffer(count: columns * rows * BeliefPropagation.stride)
     for node in 0..<columns * rows {
-      fill(costs, node: node, side: side, x: 6, y: 2, depth: node == 7 ? 0 : 1)
+      fill(costs, node: node, side: side, x: 6, y: 2, depth: node == 7 ? 0 : 20)
     }
     func shifts(_ threads: Int) -> BeliefPropagation.Shifts {
       BeliefPropagation(
-        columns: columns, rows: rows, side: side, coupling: 0.02,
+        columns: columns, rows: rows, side: side, coupling: 0.5,
         loop: RowLoop(threadCount: threads)
       ).shifts(costs)
     }
@@ -63,6 +63,23 @@ struct BlockMatchingTests {
     #expect(one.x.allSatisfy { abs($0 - 6) < 0.01 } && one.y.allSatisfy { abs($0 - 2) < 0.01 })
     let three = shifts(3)
     #expect(one.labels == three.labels && one.x == three.x && one.y == three.y)
+  }
+
+  @Test("between shifts that do equally well lies their middle, and the spread tells their distance")
+  func torn() {
+    let side = 9
+    let costs = FloatBuffer(count: 2 * BeliefPropagation.stride)
+    // One node knows its shift; the other has two, six pixels apart, and no neighbour that it hears.
+    fill(costs, node: 0, side: side, x: 3, y: 3, depth: 40)
+    fill(costs, node: 1, side: side, x: 1, y: 4, depth: 40)
+    let second = costs.pointer + BeliefPropagation.stride
+    second[4 * BeliefPropagation.paddedSide + 7] = 0
+    let shifts = BeliefPropagation(
+      columns: 2, rows: 1, side: side, coupling: 0, loop: RowLoop(threadCount: 1)
+    ).shifts(costs)
+    #expect(abs(shifts.x[0] - 3) < 0.01 && abs(shifts.y[0] - 3) < 0.01 && shifts.spread[0] < 0.01)
+    #expect(abs(shifts.x[1] - 4) < 0.01 && abs(shifts.y[1] - 4) < 0.01)
+    #expect(abs(shifts.spread[1] - 9) < 0.1)
   }
 
   @Test("the spline through matches keeps a straight displacement where half of them weigh nothing")
