@@ -65,7 +65,7 @@ struct BlockMatchingTests {
     #expect(one.labels == three.labels && one.x == three.x && one.y == three.y)
   }
 
-  @Test("between shifts that do equally well lies their middle, and the spread tells their distance")
+  @Test("between shifts that do equally well lies their middle; the spread tells how far apart")
   func torn() {
     let side = 9
     let costs = FloatBuffer(count: 2 * BeliefPropagation.stride)
