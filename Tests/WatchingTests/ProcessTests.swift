@@ -229,7 +229,9 @@ struct LoopTests {
     for name in ["A_HE.svs", "A_CK7.svs", "B_broken.svs"] { try drop(name, site) }
     let service = try site.run()
     #expect(service.hasTrouble)
-    #expect(service.jobs.map(\.state) == [.done, .failed])
+    // Which of the two is seen first depends on how long the machine takes.
+    let states = Dictionary(uniqueKeysWithValues: service.jobs.map { ($0.block, $0.state) })
+    #expect(states == ["A": .done, "B": .failed])
     let arguments = try String(contentsOfFile: "\(site.plan.outbox)/A/arguments", encoding: .utf8)
     #expect(arguments.contains("--fixed=\(site.plan.inbox)/A_HE.svs"))
     #expect(
