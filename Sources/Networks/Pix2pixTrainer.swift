@@ -31,7 +31,7 @@ public struct Pix2pixTrainer: Sendable, Equatable {
   var discriminatorMoments: AdamMoments
 
   /// Makes the schedule of the step size last so many steps, from the next step on.
-  public mutating func schedule(totalSteps: Int) {
+  public mutating func setSchedule(totalSteps: Int) {
     options.totalSteps = totalSteps
   }
 

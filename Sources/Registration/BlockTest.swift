@@ -101,6 +101,7 @@ package struct BlockTest {
       }
       return sum
     }
+
     /// The mean residual in microns where a block without a clear match counts as the whole search range.
     var cost: Double {
       let range = BlockTest.searchMicrons * scale

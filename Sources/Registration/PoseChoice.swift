@@ -92,9 +92,7 @@ struct PoseChoice {
   }
 
   private func place(_ point: MicronPoint, _ match: Match) -> MicronPoint {
-    let shift = match.grid?.displacement(at: point) ?? (x: 0, y: 0)
-    let moved = match.affine(x: point.x + shift.x, y: point.y + shift.y)
-    return MicronPoint(x: moved.x, y: moved.y)
+    match.affine.place(point, bentBy: match.grid)
   }
 
   /// The turn and shift nearest to a straight map, with the same side, that agrees with it in the middle.

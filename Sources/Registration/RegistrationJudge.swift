@@ -44,7 +44,8 @@ struct RegistrationJudge {
   let run: RegistrationRun
   let rows: RowLoop
 
-  private struct Option {
+  /// A class, so that its larger blocks are tested once, and only where they are asked for.
+  private final class Option {
     let kind: TransformKind
     let affine: AffineMap
     let displacement: DisplacementGrid?
@@ -53,7 +54,30 @@ struct RegistrationJudge {
     /// The mean squared local correlation over fixed tissue that the moving section covers.
     let similarity: Double
     /// The least area of the bent grid over tissue; 1 where it is not bent.
-    var minJacobian = 1.0
+    let minJacobian: Double
+    private let testWideBlocks: () -> BlockTest.Outcome?
+    /// Blocks of 256 µm; nothing where the section has no coarser level.
+    private(set) lazy var wideBlocks = testWideBlocks()
+
+    init(
+      kind: TransformKind, affine: AffineMap, displacement: DisplacementGrid?,
+      blocks: BlockTest.Outcome, dice: Double, similarity: Double, minJacobian: Double,
+      testWideBlocks: @escaping () -> BlockTest.Outcome?
+    ) {
+      self.kind = kind
+      self.affine = affine
+      self.displacement = displacement
+      self.blocks = blocks
+      self.dice = dice
+      self.similarity = similarity
+      self.minJacobian = minJacobian
+      self.testWideBlocks = testWideBlocks
+    }
+
+    /// The smallest blocks that agree, of 128 and 256 µm; the smaller ones where neither do.
+    var evidence: BlockTest.Outcome {
+      if !blocks.agrees, let wideBlocks, wideBlocks.agrees { wideBlocks } else { blocks }
+    }
   }
 
   /// Chooses and judges; of the displacements, each of which goes on from the one before, the best is kept.
@@ -74,11 +98,10 @@ struct RegistrationJudge {
         if index == 0 { reasons.append(.folds) }
         continue
       }
-      var candidate = option(.bspline, affine, grid)
-      candidate.minJacobian = jacobian
+      let candidate = option(.bspline, affine, grid, minJacobian: jacobian)
       if index == 0 { similarityBent = candidate.similarity }
       // What was matched once more may follow blocks that only look alike: it has to agree.
-      if isPlausible, index == 0 || evidence(candidate).agrees { options.append(candidate) }
+      if isPlausible, index == 0 || candidate.evidence.agrees { options.append(candidate) }
     }
     let chosen = best(of: options) ?? rigidOption
     if chosen.kind == .bspline { similarityBent = chosen.similarity }
@@ -100,7 +123,7 @@ struct RegistrationJudge {
     {
       reasons.append(.implausibleShear)
     }
-    let evidence = evidence(chosen)
+    let evidence = chosen.evidence
     let unsupported = max(chosen.blocks.unsupportedShare, evidence.unsupportedShare)
     if !evidence.isBeyondChance { reasons.append(.noAgreement) }
     if unsupported > RegistrationGates.mostUnsupported
@@ -136,14 +159,21 @@ struct RegistrationJudge {
   }
 
   private func option(
-    _ kind: TransformKind, _ affine: AffineMap, _ displacement: DisplacementGrid?
+    _ kind: TransformKind, _ affine: AffineMap, _ displacement: DisplacementGrid?,
+    minJacobian: Double = 1
   ) -> Option {
     let warped = planes(affine, displacement)
     let blocks = BlockTest(rows: rows).outcome(
       fixed: run.fixed.levels[0], warped: warped)
     return Option(
       kind: kind, affine: affine, displacement: displacement, blocks: blocks,
-      dice: warped.dice(fixed: run.fixed.levels[0]), similarity: similarity(warped))
+      dice: warped.dice(fixed: run.fixed.levels[0]), similarity: similarity(warped),
+      minJacobian: minJacobian,
+      testWideBlocks: {
+        guard run.levelIndices.contains(1) else { return nil }
+        return BlockTest(rows: rows, scale: 2).outcome(
+          fixed: run.fixed.levels[1], warped: planes(affine, displacement, level: 1))
+      })
   }
 
   /// The option whose blocks lie nearest to their places, the earlier of two equals.
@@ -152,8 +182,8 @@ struct RegistrationJudge {
   /// and costs differ by chance: the first bent map is kept, which is off by less on average (`DistantSections`).
   private func best(of options: [Option]) -> Option? {
     var outcomes = options.map(\.blocks)
-    if !outcomes.contains(where: \.isBeyondChance), run.levelIndices.contains(1) {
-      outcomes = options.map(wideBlocks)
+    if !outcomes.contains(where: \.isBeyondChance) {
+      outcomes = options.map { $0.wideBlocks ?? $0.blocks }
     }
     if !outcomes.contains(where: \.isBeyondChance),
       let bent = options.first(where: { $0.kind == .bspline })
@@ -161,20 +191,6 @@ struct RegistrationJudge {
       return bent
     }
     return zip(options, outcomes).min { $0.1.cost < $1.1.cost }?.0
-  }
-
-  /// The smallest blocks that agree, of 128 and 256 µm; the smaller ones where neither do.
-  private func evidence(_ chosen: Option) -> BlockTest.Outcome {
-    guard !chosen.blocks.agrees, run.levelIndices.contains(1) else { return chosen.blocks }
-    let wide = wideBlocks(chosen)
-    return wide.agrees ? wide : chosen.blocks
-  }
-
-  /// Blocks of 256 µm.
-  private func wideBlocks(_ option: Option) -> BlockTest.Outcome {
-    BlockTest(rows: rows, scale: 2).outcome(
-      fixed: run.fixed.levels[1],
-      warped: planes(option.affine, option.displacement, level: 1))
   }
 
   private func planes(

@@ -32,19 +32,11 @@ extension RegistrationRun {
     let affine = starts[0].affine
     var grid = bentBothWays(starts[0])
     for other in starts.dropFirst() {
-      guard let one = grid, let bent = bentBothWays(other), let inverse = affine.inverse else {
-        continue
-      }
-      let share = other.weight / (1 + other.weight)
-      grid = one.interpolating { place in
-        let here = one.displacement(at: place)
-        let there = bent.displacement(at: place)
-        let mapped = affine(x: place.x + here.x, y: place.y + here.y)
-        let target = other.affine(x: place.x + there.x, y: place.y + there.y)
-        let middle = inverse(
-          x: mapped.x + share * (target.x - mapped.x), y: mapped.y + share * (target.y - mapped.y))
-        return (middle.x - place.x, middle.y - place.y)
-      }
+      guard let one = grid, let bent = bentBothWays(other) else { continue }
+      grid =
+        one.averaged(
+          with: { other.affine.place($0, bentBy: bent) },
+          share: other.weight / (1 + other.weight), affine: affine) ?? one
     }
     return detailed(grid, affine: affine)
   }
@@ -155,7 +147,8 @@ extension RegistrationRun {
   /// place.
   private func isSame(_ one: BendingStart, _ other: BendingStart) -> Bool {
     let distances = fixed.levels[0].tissuePoints(step: max(1, fixed.levels[0].longSide / 48)).map {
-      one.place($0).distance(to: other.place($0))
+      one.affine.place($0, bentBy: one.bent?.grid)
+        .distance(to: other.affine.place($0, bentBy: other.bent?.grid))
     }.sorted()
     return distances.isEmpty || distances[distances.count * 9 / 10] < Self.comparedPixelSize
   }
@@ -267,11 +260,4 @@ struct BendingStart {
   var bent: (grid: DisplacementGrid, level: Int)?
   /// What its map counts beside the better one's, which counts 1.
   var weight = 1.0
-
-  /// Where a point of the fixed section lies on the moving one by what is known, in microns.
-  func place(_ point: MicronPoint) -> MicronPoint {
-    let shift = bent?.grid.displacement(at: point) ?? (x: 0, y: 0)
-    let place = affine(x: point.x + shift.x, y: point.y + shift.y)
-    return MicronPoint(x: place.x, y: place.y)
-  }
 }

@@ -39,17 +39,40 @@ extension SectionTransform {
   /// - Parameter back: A map from this one's moving section to its fixed section.
   /// - Returns: Nothing where this map is straight.
   func displacement(averagedWithInverseOf back: SectionTransform) -> DisplacementGrid? {
-    guard let inverse = affine.inverse else { return nil }
-    return displacement?.interpolating { place in
-      let one = movingPoint(for: place)
-      let other = back.fixedPoint(for: place)
-      let middle = inverse(x: (one.x + other.x) / 2, y: (one.y + other.y) / 2)
-      return (middle.x - place.x, middle.y - place.y)
-    }
+    displacement?.averaged(with: { back.fixedPoint(for: $0) }, share: 0.5, affine: affine)
+  }
+}
+
+extension AffineMap {
+  /// Where a point comes to lie that is displaced first.
+  func place(_ point: MicronPoint, bentBy grid: DisplacementGrid?) -> MicronPoint {
+    let shift = grid?.displacement(at: point) ?? (x: 0, y: 0)
+    let place = self(x: point.x + shift.x, y: point.y + shift.y)
+    return MicronPoint(x: place.x, y: place.y)
   }
 }
 
 extension DisplacementGrid {
+  /// The displacement between this one's map and another map, on this grid's knots.
+  ///
+  /// - Parameters:
+  ///   - other: The other map, from fixed to moving microns.
+  ///   - share: What it counts, 0…1.
+  ///   - affine: What follows this displacement, and the result.
+  /// - Returns: Nothing where `affine` has no inverse.
+  func averaged(
+    with other: (MicronPoint) -> MicronPoint, share: Double, affine: AffineMap
+  ) -> DisplacementGrid? {
+    guard let inverse = affine.inverse else { return nil }
+    return interpolating { place in
+      let here = affine.place(place, bentBy: self)
+      let there = other(place)
+      let middle = inverse(
+        x: (1 - share) * here.x + share * there.x, y: (1 - share) * here.y + share * there.y)
+      return (middle.x - place.x, middle.y - place.y)
+    }
+  }
+
   /// The spline on this grid's knots that has given displacements there, in microns.
   func interpolating(_ displacement: (MicronPoint) -> (x: Double, y: Double)) -> DisplacementGrid {
     var result = self

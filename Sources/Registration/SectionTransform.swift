@@ -73,15 +73,7 @@ public struct SectionTransform: Hashable, Sendable {
 
   /// Where a point of the fixed section lies in the moving section.
   public func movingPoint(for fixedPoint: MicronPoint) -> MicronPoint {
-    var x = fixedPoint.x
-    var y = fixedPoint.y
-    if let displacement {
-      let shift = displacement.displacement(at: fixedPoint)
-      x += shift.x
-      y += shift.y
-    }
-    let result = affine(x: x, y: y)
-    return MicronPoint(x: result.x, y: result.y)
+    affine.place(fixedPoint, bentBy: displacement)
   }
 
   /// Where a point of the moving section lies in the fixed section.

@@ -31,7 +31,7 @@ public struct BridgeEngine: TrainingEngine {
   public init(checkpoint: SafetensorsFile, options: BridgeTrainingOptions) throws {
     self.options = options
     trainer = try BridgeTrainer(checkpoint: checkpoint)
-    trainer.schedule(totalSteps: options.totalSteps)
+    trainer.setSchedule(totalSteps: options.totalSteps)
   }
 
   /// Steps done.

@@ -27,7 +27,7 @@ public struct Pix2pixEngine: TrainingEngine {
   public init(checkpoint: SafetensorsFile, options: TrainingOptions) throws {
     self.options = options
     trainer = try Pix2pixTrainer(checkpoint: checkpoint)
-    trainer.schedule(totalSteps: options.totalSteps)
+    trainer.setSchedule(totalSteps: options.totalSteps)
   }
 
   /// Steps done.

@@ -23,7 +23,7 @@ public struct BridgeTrainer: Sendable, Equatable {
   var moments: AdamMoments
 
   /// Makes the schedule of the step size last so many steps, from the next step on.
-  public mutating func schedule(totalSteps: Int) {
+  public mutating func setSchedule(totalSteps: Int) {
     options.totalSteps = totalSteps
   }
 
