@@ -1,6 +1,6 @@
 import Foundation
 import Rasters
-import Registration
+package import Registration
 
 /// What happens to slides between the microtome and the scanner.
 extension SectionImage {
@@ -112,7 +112,7 @@ extension SectionImage {
   }
 
   /// A flap right of the middle turned over onto what lies left of the fold; light passes both.
-  func folded(width: Double) -> SectionImage {
+  package func folded(width: Double) -> SectionImage {
     let fold = frame.extent.x * 0.6
     let whole = self
     return edited { column, row, color in
@@ -123,8 +123,9 @@ extension SectionImage {
       else { return }
       let clear = glass(column, row)
       for channel in 0..<3 {
+        // Specks may be brighter than the glass.
         color[channel] = UInt8(
-          Int(color[channel]) * Int(flap[channel]) / max(1, Int(clear[channel])))
+          min(255, Int(color[channel]) * Int(flap[channel]) / max(1, Int(clear[channel]))))
       }
     }
   }

@@ -84,7 +84,9 @@ public enum RegistrationOverlay {
     let white = WhitePoint(image)
     let density = OpticalDensity.mean(of: image, white: (white.red, white.green, white.blue))
     let sorted = density.values.filter { $0 > 0.02 }.sorted()
-    let top = sorted.isEmpty ? 1 : max(0.03, sorted[sorted.count * 95 / 100])
+    // What is darker than four medians is a label, a pen or an edge, or saturates as well.
+    let tissue = sorted.prefix { $0 <= 4 * sorted[sorted.count / 2] }
+    let top = tissue.isEmpty ? 1 : max(0.03, tissue[tissue.count * 95 / 100])
     return density.values.map { UInt8(min(1, $0 / top) * 225) }
   }
 

@@ -58,6 +58,15 @@ public struct ResidualMap: Hashable, Codable, Sendable {
     return nil
   }
 
+  /// Whether the block at a point of the fixed frame has a clear match that near.
+  func agrees(at point: MicronPoint, within limit: Double) -> Bool {
+    let column = Int((point.x / spacing).rounded(.down))
+    let row = Int((point.y / spacing).rounded(.down))
+    guard (0..<columns).contains(column), (0..<rows).contains(row) else { return false }
+    let value = microns[row * columns + column]
+    return value >= 0 && Double(value) <= limit
+  }
+
   private static func median(_ values: [Float]) -> Double? {
     guard !values.isEmpty else { return nil }
     return Double(values.sorted()[values.count / 2])

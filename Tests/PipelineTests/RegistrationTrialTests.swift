@@ -1,5 +1,6 @@
 import Phantoms
 import Pipeline
+import Rasters
 import Registration
 import Testing
 
@@ -48,6 +49,31 @@ struct RegistrationTrialTests {
     case .either: break
     }
     #expect(report.minJacobian > 0.1)
+  }
+
+  /// The map over the missing piece, which is a guess, once hid what the rest of the tissue tells.
+  @Test("a wrong pixel size shows beside a missing piece, too")
+  func wrongSizeBesideMissingPiece() throws {
+    let whole = try RegistrationTrial(seed: 6, extent: 2048, pixelSize: 2, threadCount: 2)
+    let trial = try whole.suffering(.tooLarge, threadCount: 2)
+    let result = SectionRegistration.register(
+      fixed: trial.fixed, moving: trial.moving, options: RegistrationOptions(threadCount: 2))
+    #expect(result.report.reasons.contains(.implausibleScale))
+  }
+
+  @Test("where a fold lays specks brighter than the glass onto each other it ends at white")
+  func brightFold() {
+    var image = RGBImage(
+      width: 200, height: 40, filledWith: RGBColor(red: 255, green: 255, blue: 255))
+    image.paste(
+      RGBImage(width: 24, height: 24, filledWith: RGBColor(red: 200, green: 200, blue: 200)),
+      x: 0, y: 0)
+    let section = SectionImage(
+      image: image, pixelSize: 4,
+      frame: SectionFrame(name: "white", width: 200, height: 40, pixelSize: PixelSize(4)))
+    let folded = section.folded(width: 240)
+    #expect(folded.image.pixels[100 * 3] == 255)
+    #expect(folded.image.pixels[125 * 3] == 200)
   }
 
   private enum Expectation {

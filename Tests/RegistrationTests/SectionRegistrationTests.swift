@@ -120,6 +120,30 @@ struct SectionRegistrationTests {
     #expect(picture.width == 3 * 160 + 12 && picture.height == 2 * 160 + 6)
   }
 
+  @Test("a dark label on the moving slide does not make its tissue fade from the overlay")
+  func overlayBesideLabel() {
+    let fixed = SyntheticTissue(seed: 27).photograph(isBrown: false)
+    var image = fixed.image
+    let label = RGBImage(
+      width: image.width / 6, height: image.height,
+      filledWith: RGBColor(red: 8, green: 8, blue: 8))
+    image.paste(label, x: 0, y: 0)
+    let labelled = SectionImage(image: image, pixelSize: fixed.pixelSize, frame: fixed.frame)
+    /// The mean strength of the moving section's green in the last panel, away from the label.
+    func green(_ moving: SectionImage) -> Double {
+      let picture = RegistrationOverlay.picture(
+        fixed: fixed, moving: moving,
+        result: SectionRegistration.register(fixed: fixed, moving: moving), panelSize: 160)
+      let panel = picture.cropped(
+        to: PixelRegion(x: 2 * 160 + 12 + 40, y: 20, width: 110, height: 120))
+      let sum = stride(from: 0, to: panel.pixels.count, by: 3).reduce(0) {
+        $0 + 255 - Int(panel.pixels[$1])
+      }
+      return Double(sum) / Double(panel.width * panel.height)
+    }
+    #expect(green(labelled) > 0.7 * green(fixed))
+  }
+
   @Test(
     "real serial sections of two stains come within a hundredth of their diagonal",
     .enabled(if: SharedData.isPresent, Comment(rawValue: SharedData.absence)))
