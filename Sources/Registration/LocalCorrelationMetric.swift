@@ -111,25 +111,54 @@ enum BoxMean {
     radius: Int, rows: RowLoop
   ) {
     let scale = 1 / Float((2 * radius + 1) * (2 * radius + 1))
+    // Bands are the same for any number of threads; each begins with a sum of its own.
     rows.forEachBand(of: height) { @Sendable band in
       for y in band {
         let line = through.pointer + y * width
-        let first = max(0, y - radius)
-        let above = UnsafePointer(source.pointer + first * width)
-        sum(
-          of: min(height - 1, y + radius) - first + 1, from: above, step: width, count: width,
-          scale: 1, into: line)
+        if y == band.lowerBound {
+          let first = max(0, y - radius)
+          sum(
+            of: min(height - 1, y + radius) - first + 1,
+            from: UnsafePointer(source.pointer + first * width), step: width, count: width,
+            scale: 1, into: line)
+        } else {
+          follow(
+            UnsafePointer(line - width), count: width,
+            adding: y + radius < height
+              ? UnsafePointer(source.pointer + (y + radius) * width) : nil,
+            taking: y > radius
+              ? UnsafePointer(source.pointer + (y - radius - 1) * width) : nil, into: line)
+        }
         let result = target.pointer + y * width
-        for x in 0..<width where x < radius || x >= width - radius {
+        func sumAtEdge(_ x: Int) {
           var sum: Float = 0
           for near in max(0, x - radius)...min(width - 1, x + radius) { sum += line[near] }
           result[x] = sum * scale
         }
+        for x in 0..<min(radius, width) { sumAtEdge(x) }
+        for x in max(radius, width - radius)..<max(radius, width) { sumAtEdge(x) }
         guard width > 2 * radius else { continue }
         sum(
           of: 2 * radius + 1, from: line, step: 1, count: width - 2 * radius, scale: scale,
           into: result + radius)
       }
+    }
+  }
+
+  /// The sums of the next row: the row that comes into the window is added, the one that leaves it taken away.
+  private static func follow(
+    _ sums: UnsafePointer<Float>, count: Int, adding entering: UnsafePointer<Float>?,
+    taking leaving: UnsafePointer<Float>?, into target: UnsafeMutablePointer<Float>
+  ) {
+    switch (entering, leaving) {
+    case (let entering?, let leaving?):
+      for x in 0..<count { target[x] = sums[x] + (entering[x] - leaving[x]) }
+    case (let entering?, nil):
+      for x in 0..<count { target[x] = sums[x] + entering[x] }
+    case (nil, let leaving?):
+      for x in 0..<count { target[x] = sums[x] - leaving[x] }
+    case (nil, nil):
+      target.update(from: sums, count: count)
     }
   }
 

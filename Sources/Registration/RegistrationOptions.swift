@@ -11,8 +11,6 @@ public struct RegistrationOptions: Sendable, Hashable {
   public var knotPixels = 64
   /// What bending costs in square microns where every detail agrees; see ``FreeFormAlignment``.
   public var stiffness = 1000.0
-  /// What bending costs in square microns before that, where a section's structures may differ from the other's.
-  public var coarseStiffness = 30_000.0
   /// What says how like the sections are while they are bent.
   public var similarity = Similarity.combined
   /// The coarsest pixel size at which the section is bent, in microns.
@@ -30,7 +28,8 @@ public struct RegistrationOptions: Sendable, Hashable {
 
   /// Measures of similarity; all of them ignore which of two stains is the darker.
   public enum Similarity: String, Sendable, Hashable, CaseIterable {
-    /// Gradient fields and mutual information together; local correlation where every detail agrees.
+    /// The mean of what mutual information and local correlation find; local correlation alone where every
+    /// detail agrees.
     case combined
     /// Squared correlation over a window of nine pixels.
     case localCorrelation = "local-correlation"
@@ -40,9 +39,21 @@ public struct RegistrationOptions: Sendable, Hashable {
     case mutualInformation = "mutual-information"
   }
 
-  /// For straight maps and for bending down to where detail begins.
-  var bendMetric: MetricKind {
+  /// For straight maps.
+  var straightMetric: MetricKind {
     similarity == .combined ? .combined : detailMetric
+  }
+
+  /// How sections are bent down to where detail begins, where a section's structures may differ from the
+  /// other's; the mean of the maps is taken.
+  var bendings: [Bending] {
+    guard similarity == .combined else {
+      return [Bending(metric: detailMetric, stiffness: stiffness)]
+    }
+    return [
+      Bending(metric: .mutualInformation, stiffness: 30_000),
+      Bending(metric: .localCorrelation(radius: Self.wideRadius), stiffness: 10_000),
+    ]
   }
 
   /// For bending where every detail agrees.
@@ -55,4 +66,13 @@ public struct RegistrationOptions: Sendable, Hashable {
   }
 
   private static let correlationRadius = 4
+  /// Of sections that differ in every cell; 136 µm across at 8 µm a pixel.
+  private static let wideRadius = 8
+}
+
+/// A way to bend one section onto another.
+struct Bending {
+  let metric: MetricKind
+  /// What bending costs in square microns.
+  let stiffness: Double
 }

@@ -3,8 +3,8 @@ import Rasters
 
 // Bends one section onto another from coarse to fine; the knots come closer with the pixels.
 //
-// Down to `finestDetail` the sections are bent both ways and the two maps averaged: an error of one way that
-// the other does not share is halved, and both directions of a pair agree. Finer levels follow only where
+// Down to `finestDetail` the sections are bent both ways by each of `RegistrationOptions.bendings`, and the maps are
+// averaged: an error of one that the others do not share becomes small, and both directions of a pair agree. Finer levels follow only where
 // every detail agrees; serial sections that differ in each nucleus would be bent after noise.
 extension RegistrationRun {
   /// Microns a pixel below which pixels show cells: structures that the next section need not have.
@@ -24,19 +24,32 @@ extension RegistrationRun {
 
   /// Bends at all levels.
   ///
-  /// Where two starts agree about as well, the mean of what comes of them is off by less than either on average.
+  /// Where two starts agree about as well, the mean of what comes of them is off by less than either on average;
+  /// so is the mean over the ways to bend.
   ///
   /// - Parameter starts: Where to begin, the best first, whose map stays as it is.
   /// - Returns: The displacement, and whether the finest level had detail to go by.
   func bent(_ starts: [BendingStart]) -> (grid: DisplacementGrid, isDetailed: Bool) {
     let affine = starts[0].affine
-    var grid = bentBothWays(starts[0])
-    for other in starts.dropFirst() {
-      guard let one = grid, let bent = bentBothWays(other) else { continue }
-      grid =
-        one.averaged(
-          with: { other.affine.place($0, bentBy: bent) },
-          share: other.weight / (1 + other.weight), affine: affine) ?? one
+    var grid: DisplacementGrid?
+    var total = 0.0
+    for start in starts {
+      let backward = start.affine.inverse.map {
+        reversed.matched(BendingStart(affine: $0, isMatched: start.isMatched))
+      }
+      for (index, bending) in options.bendings.enumerated() {
+        var forward = start
+        // What was bent already was bent in the first way.
+        if index > 0 { forward.bent = nil }
+        guard let bent = bentBothWays(forward, backward, bending) else { continue }
+        total += start.weight
+        grid =
+          grid.flatMap {
+            $0.averaged(
+              with: { start.affine.place($0, bentBy: bent) }, share: start.weight / total,
+              affine: affine)
+          } ?? grid ?? bent
+      }
     }
     return detailed(grid, affine: affine)
   }
@@ -83,9 +96,13 @@ extension RegistrationRun {
   ///
   /// - Parameters:
   ///   - start: Where to begin; its map stays as it is.
+  ///   - bending: How; the first way unless given.
   ///   - finest: The last level.
   /// - Returns: The displacement; nil where there is no such level.
-  func coarselyBent(_ start: BendingStart, through finest: Int = 0) -> DisplacementGrid? {
+  func coarselyBent(
+    _ start: BendingStart, _ bending: Bending? = nil, through finest: Int = 0
+  ) -> DisplacementGrid? {
+    let bending = bending ?? options.bendings[0]
     var grid = start.bent?.grid
     var coarsest: Int
     if let bent = start.bent {
@@ -94,22 +111,29 @@ extension RegistrationRun {
       coarsest =
         levelIndices.last { fixed.levels[$0].pixelSize <= options.coarsestBend * 1.001 } ?? 0
     } else {
-      let matching = BlockMatching(run: self)
-      coarsest = matching.finestLevel
-      grid = matching.displacement(start.affine, through: coarsest)?.resampled(
-        spacing: Double(options.knotPixels / 2) * fixed.levels[coarsest].pixelSize,
-        covering: fixed.levels[coarsest].extent)
+      coarsest = BlockMatching(run: self).finestLevel
+      grid = matched(start).matched
     }
-    let stiffness =
-      options.similarity == .combined ? options.coarseStiffness : options.stiffness
     for index in stride(from: coarsest, through: finest, by: -1)
     where fixed.levels[index].pixelSize >= Self.finestDetail {
       // Knots twice as dense for the pixels: a large warp has to be caught here.
       grid = bent(
         grid, level: index, affine: start.affine, knotPixels: options.knotPixels / 2,
-        metric: options.bendMetric, stiffness: stiffness)
+        metric: bending.metric, stiffness: bending.stiffness)
     }
     return grid
+  }
+
+  /// A start with its blocks matched, where that is asked for and was not done.
+  private func matched(_ start: BendingStart) -> BendingStart {
+    guard start.isMatched, start.matched == nil else { return start }
+    let matching = BlockMatching(run: self)
+    let level = matching.finestLevel
+    var result = start
+    result.matched = matching.displacement(start.affine, through: level)?.resampled(
+      spacing: Double(options.knotPixels / 2) * fixed.levels[level].pixelSize,
+      covering: fixed.levels[level].extent)
+    return result
   }
 
   /// Two ways to begin, the better one first: the pose's straight map with its blocks matched, which catches
@@ -118,8 +142,8 @@ extension RegistrationRun {
   /// - Returns: One or two; the second only where it agrees nearly as well as the first and leads elsewhere.
   func bendingStarts(_ pose: AffineMap) -> [BendingStart] {
     let starts = [
-      BendingStart(affine: pose, isMatched: true),
-      BendingStart(affine: straightened(pose), isMatched: false),
+      matched(BendingStart(affine: pose, isMatched: true)),
+      BendingStart(affine: straightenedBothWays(pose), isMatched: false),
     ]
     let level =
       levelIndices.first { fixed.levels[$0].pixelSize >= Self.comparedPixelSize }
@@ -143,10 +167,28 @@ extension RegistrationRun {
     return kept.count == 2 && isSame(kept[0], kept[1]) ? [kept[0]] : kept
   }
 
+  /// The affine map between those that descent finds from either section.
+  private func straightenedBothWays(_ pose: AffineMap) -> AffineMap {
+    let forward = straightened(pose)
+    guard let inverse = pose.inverse, let backward = reversed.straightened(inverse).inverse else {
+      return forward
+    }
+    return AffineMap(
+      fitting: comparedPoints.map { point in
+        let (one, other) = (forward.place(point, bentBy: nil), backward.place(point, bentBy: nil))
+        return (point, MicronPoint(x: (one.x + other.x) / 2, y: (one.y + other.y) / 2))
+      }) ?? forward
+  }
+
+  /// Places of the fixed tissue, about fifty along the section's longer side.
+  private var comparedPoints: [MicronPoint] {
+    fixed.levels[0].tissuePoints(step: max(1, fixed.levels[0].longSide / 48))
+  }
+
   /// Whether two starts lead to one map: nine tenths of the tissue lie within a compared pixel of their other
   /// place.
   private func isSame(_ one: BendingStart, _ other: BendingStart) -> Bool {
-    let distances = fixed.levels[0].tissuePoints(step: max(1, fixed.levels[0].longSide / 48)).map {
+    let distances = comparedPoints.map {
       one.affine.place($0, bentBy: one.bent?.grid)
         .distance(to: other.affine.place($0, bentBy: other.bent?.grid))
     }.sorted()
@@ -155,16 +197,21 @@ extension RegistrationRun {
 
   var levelIndices: Range<Int> { 0..<min(fixed.levels.count, moving.levels.count) }
 
-  private func bentBothWays(_ start: BendingStart) -> DisplacementGrid? {
-    guard let forward = coarselyBent(start) else { return nil }
-    let affine = start.affine
-    let other = RegistrationRun(
+  /// The same pair with the sections exchanged.
+  private var reversed: RegistrationRun {
+    RegistrationRun(
       fixedImage: movingImage, movingImage: fixedImage, fixed: moving, moving: fixed,
       options: options)
-    guard let inverse = affine.inverse,
-      let backward = other.coarselyBent(
-        BendingStart(affine: inverse, isMatched: start.isMatched))
-    else { return forward }
+  }
+
+  private func bentBothWays(
+    _ forwardStart: BendingStart, _ backwardStart: BendingStart?, _ bending: Bending
+  ) -> DisplacementGrid? {
+    guard let forward = coarselyBent(forwardStart, bending) else { return nil }
+    guard let backwardStart, let backward = reversed.coarselyBent(backwardStart, bending) else {
+      return forward
+    }
+    let (affine, inverse) = (forwardStart.affine, backwardStart.affine)
     let there = SectionTransform(
       fixed: fixedImage.frame, moving: movingImage.frame, affine: affine, displacement: forward)
     let back = SectionTransform(
@@ -256,6 +303,8 @@ struct BendingStart {
   let affine: AffineMap
   /// Whether blocks are matched before.
   let isMatched: Bool
+  /// What matching has found, once it was done.
+  var matched: DisplacementGrid?
   /// What came of bending down to a level, where that is known.
   var bent: (grid: DisplacementGrid, level: Int)?
   /// What its map counts beside the better one's, which counts 1.

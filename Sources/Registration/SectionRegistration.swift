@@ -148,7 +148,7 @@ struct RegistrationRun {
     _ map: AffineMap, level index: Int, freedom: ParametricAlignment.Freedom
   ) -> AffineMap {
     let problem = LevelProblem(
-      fixed: fixed.levels[index], moving: moving.levels[index], metric: options.bendMetric,
+      fixed: fixed.levels[index], moving: moving.levels[index], metric: options.straightMetric,
       rows: rows)
     return ParametricAlignment(problem: problem, freedom: freedom).improved(map).map
   }
