@@ -8,13 +8,12 @@ package import Rasters
 /// matched (``BlockMatching``): the right one then agrees two to three times as well as any other.
 struct PoseChoice {
   private let run: RegistrationRun
-  /// Places of the fixed tissue, about fifty along the section's longer side.
+  /// Of the fixed section.
   private let tissuePoints: [MicronPoint]
 
   init(run: RegistrationRun) {
     self.run = run
-    let level = run.fixed.levels[0]
-    tissuePoints = level.tissuePoints(step: max(1, level.longSide / 48))
+    tissuePoints = run.fixed.levels[0].sparseTissuePoints
   }
 
   struct Pose {

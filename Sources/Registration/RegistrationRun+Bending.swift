@@ -4,8 +4,9 @@ import Rasters
 // Bends one section onto another from coarse to fine; the knots come closer with the pixels.
 //
 // Down to `finestDetail` the sections are bent both ways by each of `RegistrationOptions.bendings`, and the maps are
-// averaged: an error of one that the others do not share becomes small, and both directions of a pair agree. Finer levels follow only where
-// every detail agrees; serial sections that differ in each nucleus would be bent after noise.
+// averaged: an error of one that the others do not share becomes small, and both directions of a pair agree.
+// Finer levels follow only where every detail agrees; serial sections that differ in each nucleus would be bent
+// after noise.
 extension RegistrationRun {
   /// Microns a pixel below which pixels show cells: structures that the next section need not have.
   static let finestDetail = 7.9
@@ -43,12 +44,14 @@ extension RegistrationRun {
         if index > 0 { forward.bent = nil }
         guard let bent = bentBothWays(forward, backward, bending) else { continue }
         total += start.weight
+        guard let mean = grid else {
+          grid = bent
+          continue
+        }
         grid =
-          grid.flatMap {
-            $0.averaged(
-              with: { start.affine.place($0, bentBy: bent) }, share: start.weight / total,
-              affine: affine)
-          } ?? grid ?? bent
+          mean.averaged(
+            with: { start.affine.place($0, bentBy: bent) }, share: start.weight / total,
+            affine: affine) ?? mean
       }
     }
     return detailed(grid, affine: affine)
@@ -72,7 +75,7 @@ extension RegistrationRun {
         spacing: Double(options.knotPixels / 2) * fixed.levels[finer].pixelSize,
         covering: fixed.levels[finer].extent)
       let start = BendingStart(affine: affine, isMatched: true, bent: (matched, level))
-      grid = detailed(coarselyBent(start), affine: affine).grid
+      grid = detailed(coarselyBent(start, options.bendings[0]), affine: affine).grid
     }
     return grid
   }
@@ -96,13 +99,12 @@ extension RegistrationRun {
   ///
   /// - Parameters:
   ///   - start: Where to begin; its map stays as it is.
-  ///   - bending: How; the first way unless given.
+  ///   - bending: How.
   ///   - finest: The last level.
   /// - Returns: The displacement; nil where there is no such level.
   func coarselyBent(
-    _ start: BendingStart, _ bending: Bending? = nil, through finest: Int = 0
+    _ start: BendingStart, _ bending: Bending, through finest: Int = 0
   ) -> DisplacementGrid? {
-    let bending = bending ?? options.bendings[0]
     var grid = start.bent?.grid
     var coarsest: Int
     if let bent = start.bent {
@@ -150,7 +152,7 @@ extension RegistrationRun {
       ?? levelIndices.upperBound - 1
     var found: [(start: BendingStart, score: Double)] = []
     for var start in starts where RegistrationJudge.hasPlausibleScale(start.affine) {
-      let grid = coarselyBent(start, through: level)
+      let grid = coarselyBent(start, options.bendings[0], through: level)
       start.bent = grid.map { ($0, level) }
       let score = WarpedPlanes(
         fixed: fixed.levels[level], moving: moving.levels[level], affine: start.affine,
@@ -174,21 +176,16 @@ extension RegistrationRun {
       return forward
     }
     return AffineMap(
-      fitting: comparedPoints.map { point in
+      fitting: fixed.levels[0].sparseTissuePoints.map { point in
         let (one, other) = (forward.place(point, bentBy: nil), backward.place(point, bentBy: nil))
         return (point, MicronPoint(x: (one.x + other.x) / 2, y: (one.y + other.y) / 2))
       }) ?? forward
   }
 
-  /// Places of the fixed tissue, about fifty along the section's longer side.
-  private var comparedPoints: [MicronPoint] {
-    fixed.levels[0].tissuePoints(step: max(1, fixed.levels[0].longSide / 48))
-  }
-
   /// Whether two starts lead to one map: nine tenths of the tissue lie within a compared pixel of their other
   /// place.
   private func isSame(_ one: BendingStart, _ other: BendingStart) -> Bool {
-    let distances = comparedPoints.map {
+    let distances = fixed.levels[0].sparseTissuePoints.map {
       one.affine.place($0, bentBy: one.bent?.grid)
         .distance(to: other.affine.place($0, bentBy: other.bent?.grid))
     }.sorted()

@@ -45,6 +45,9 @@ struct SectionLevel: Sendable {
     }
   }
 
+  /// Places of the tissue, about fifty along the section's longer side.
+  var sparseTissuePoints: [MicronPoint] { tissuePoints(step: max(1, longSide / 48)) }
+
   /// The same at twice the pixel size: means of 2 × 2 pixels, the last ones repeated at odd edges.
   func halved() -> SectionLevel {
     SectionLevel(
