@@ -14,7 +14,20 @@ public enum OpticalDensity {
     }
   }
 
-  /// The mean density over the three channels, the scalar that registration works on.
+  /// The density in red light, of which haematoxylin takes most and eosin next to nothing.
+  ///
+  /// - Parameters:
+  ///   - image: The picture.
+  ///   - white: The red level of clear glass.
+  /// - Returns: `[height, width]`, optical density, 0 = glass.
+  public static func red(of image: RGBImage, white: Double = 255) -> Plane {
+    let table = table(white: white)
+    return Plane(
+      width: image.width, height: image.height,
+      values: (0..<image.width * image.height).map { table[Int(image.pixels[$0 * 3])] })
+  }
+
+  /// The mean density over the three channels.
   ///
   /// - Parameters:
   ///   - image: The picture.

@@ -249,3 +249,24 @@ package struct BlockTest {
     return (deltaX * deltaX + deltaY * deltaY).squareRoot()
   }
 }
+
+extension [BlockTest.Outcome] {
+  /// Where the outcome of the least cost stands, the first of two equals, among those that agree if any do.
+  ///
+  /// Costs are equal where they differ by less than half of what residuals are rounded to.
+  package var cheapest: Int? { best { $0.cost < $1.cost - 0.05 } }
+
+  /// Where the outcome stands that chance explains least, the first of two equals, among those that agree if
+  /// any do.
+  ///
+  /// Of blocks most of which have no clear match in any map, the cost counts little else than these.
+  package var leastByChance: Int? { best { $0.chance < $1.chance } }
+
+  private func best(_ isBetter: (Element, Element) -> Bool) -> Int? {
+    let agreeing = indices.filter { self[$0].agrees }
+    return (agreeing.isEmpty ? [Int](indices) : agreeing).reduce(nil) { best, index in
+      guard let best else { return index }
+      return isBetter(self[index], self[best]) ? index : best
+    }
+  }
+}

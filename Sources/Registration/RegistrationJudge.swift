@@ -178,21 +178,22 @@ struct RegistrationJudge {
       })
   }
 
-  /// The option whose blocks lie nearest to their places, the earlier of two equals.
+  /// The option whose blocks lie nearest to their places; what agrees comes before what does not, the earlier
+  /// before an equal.
   ///
-  /// Where small blocks agree for no option, larger ones are asked. Where they do not either, nothing is accepted
-  /// and costs differ by chance: the first bent map is kept, which is off by less on average (`DistantSections`).
+  /// Where small blocks agree for no option, larger ones are asked which chance explains least. Where chance
+  /// explains all, nothing is accepted: the first bent map is kept, which is off by less on average
+  /// (`DistantSections`).
   private func best(of options: [Option]) -> Option? {
-    var outcomes = options.map(\.blocks)
-    if !outcomes.contains(where: \.isBeyondChance) {
-      outcomes = options.map { $0.wideBlocks ?? $0.blocks }
-    }
-    if !outcomes.contains(where: \.isBeyondChance),
+    let blocks = options.map(\.blocks)
+    if blocks.contains(where: \.agrees) { return blocks.cheapest.map { options[$0] } }
+    let wide = options.map { $0.wideBlocks ?? $0.blocks }
+    if !wide.contains(where: \.isBeyondChance),
       let bent = options.first(where: { $0.kind == .bspline })
     {
       return bent
     }
-    return zip(options, outcomes).min { $0.1.cost < $1.1.cost }?.0
+    return wide.leastByChance.map { options[$0] }
   }
 
   private func planes(

@@ -139,7 +139,7 @@ private final class CandidateTable: @unchecked Sendable {
   }
 }
 
-/// A section sampled on the search grid: density less its mean, where valid.
+/// A section sampled on the search grid: density in red light less its mean, where valid.
 private struct SearchGrid {
   var density: [Float]
   var mask: [Float]

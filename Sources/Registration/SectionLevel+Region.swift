@@ -4,8 +4,9 @@ extension SectionLevel {
   /// A rectangle of the level; it lies inside.
   func cropped(to region: PixelRegion) -> SectionLevel {
     SectionLevel(
-      density: density.cropped(to: region), valid: valid.cropped(to: region),
-      tissue: tissue.cropped(to: region), pixelSize: pixelSize, medianDensity: medianDensity)
+      density: density.cropped(to: region), meanDensity: meanDensity.cropped(to: region),
+      valid: valid.cropped(to: region), tissue: tissue.cropped(to: region), pixelSize: pixelSize,
+      medianDensity: medianDensity)
   }
 
   /// A finer picture of a rectangle, its masks taken from this level.
@@ -13,13 +14,13 @@ extension SectionLevel {
   /// - Parameters:
   ///   - picture: The rectangle at `fine` microns a pixel.
   ///   - region: Where it lies, in its own pixels.
-  ///   - scale: What turns its pixels into this level's density.
+  ///   - scale: What turns its pixels into this level's densities.
   ///   - fine: Microns a pixel of the picture.
   /// - Returns: The rectangle as a level.
   func filled(
     with picture: RGBImage, of region: PixelRegion, scale: DensityScale, pixelSize fine: Double
   ) -> SectionLevel {
-    var density = scale.density(of: picture)
+    var (density, mean) = scale.densities(of: picture)
     var known = Plane(width: region.width, height: region.height)
     var covered = known
     for row in 0..<region.height {
@@ -28,27 +29,32 @@ extension SectionLevel {
         let x = min(width - 1, Int((Double(region.x + column) + 0.5) * fine / pixelSize))
         known[column, row] = valid[x, y]
         covered[column, row] = tissue[x, y]
-        if valid[x, y] == 0 { density[column, row] = 0 }
       }
     }
+    density.clear(where: known)
+    mean.clear(where: known)
     return SectionLevel(
-      density: density, valid: known, tissue: covered, pixelSize: fine,
+      density: density, meanDensity: mean, valid: known, tissue: covered, pixelSize: fine,
       medianDensity: medianDensity)
   }
 }
 
-/// What turns a section's colours into density between 0 and 1.
+/// What turns a section's colours into densities between 0 and 1.
 struct DensityScale: Sendable {
   let white: (red: Double, green: Double, blue: Double)
-  /// One over the density of the darkest tissue.
-  let factor: Float
+  /// One over the density of the darkest tissue in red light.
+  let red: Float
+  /// One over the mean density of the darkest tissue.
+  let mean: Float
 
-  func density(of image: RGBImage) -> Plane {
-    var plane = OpticalDensity.mean(of: image, white: white)
-    for index in plane.values.indices {
-      plane.values[index] = min(1, plane.values[index] * factor)
-    }
-    return plane
+  func densities(of image: RGBImage) -> (red: Plane, mean: Plane) {
+    var planes = (
+      red: OpticalDensity.red(of: image, white: white.red),
+      mean: OpticalDensity.mean(of: image, white: white)
+    )
+    planes.red.scale(by: red)
+    planes.mean.scale(by: mean)
+    return planes
   }
 }
 

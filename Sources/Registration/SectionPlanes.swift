@@ -2,24 +2,28 @@ import Rasters
 
 /// What registration works on: a section's density and masks at one pixel size.
 struct SectionLevel: Sendable {
-  /// Optical density over its 99th percentile in tissue, 0…1; 0 = glass.
+  /// Optical density in red light over its 99th percentile in tissue, 0…1; 0 = glass.
+  ///
+  /// Red light shows what an H&E section and its neighbour share: haematoxylin takes it, eosin lets it pass.
   let density: Plane
+  /// The mean density of all colours over its 99th percentile in tissue, 0…1; 0 = glass.
+  let meanDensity: Plane
   /// 1 where the pixel may be trusted, 0 on pen, black edges and beyond the slide.
   let valid: Plane
   /// 1 on tissue, 0 elsewhere; the share in between.
   let tissue: Plane
   /// Microns a pixel.
   let pixelSize: Double
-  /// The density that half of the tissue exceeds, 0…1.
+  /// The mean density that half of the tissue exceeds, 0…1.
   let medianDensity: Float
 
-  /// How surely a pixel holds tissue, 0…1: the density on a scale that hardly tells strong stain from stronger.
+  /// How surely a pixel holds tissue, 0…1: the mean density on a scale that hardly tells strong stain from stronger.
   ///
   /// Serial sections share what is tissue and what is lumen or gap; how much of a stain a place takes up differs
   /// from stain to stain.
   var presence: [Float] {
     let half = max(0.5 * medianDensity, 1e-3)
-    return density.values.map { $0 * (1 + half) / ($0 + half) }
+    return meanDensity.values.map { $0 * (1 + half) / ($0 + half) }
   }
 
   var width: Int { density.width }
@@ -51,8 +55,8 @@ struct SectionLevel: Sendable {
   /// The same at twice the pixel size: means of 2 × 2 pixels, the last ones repeated at odd edges.
   func halved() -> SectionLevel {
     SectionLevel(
-      density: density.halved(), valid: valid.halved(), tissue: tissue.halved(),
-      pixelSize: pixelSize * 2, medianDensity: medianDensity)
+      density: density.halved(), meanDensity: meanDensity.halved(), valid: valid.halved(),
+      tissue: tissue.halved(), pixelSize: pixelSize * 2, medianDensity: medianDensity)
   }
 }
 
@@ -67,23 +71,26 @@ struct SectionPlanes: Sendable {
 
   init(_ section: SectionImage) {
     let white = WhitePoint(section.image)
-    var density = OpticalDensity.mean(
-      of: section.image, white: (white.red, white.green, white.blue))
     let valid = ForeignMatter.validPixels(section.image, pixelSize: section.pixelSize)
-    for index in density.values.indices where valid.values[index] == 0 { density.values[index] = 0 }
-    let tissue = TissueMask.tissue(density: density, valid: valid, pixelSize: section.pixelSize)
-    let top = Self.percentile(0.99, of: density, where: tissue)
-    let middle = Self.percentile(0.5, of: density, where: tissue)
-    scale = DensityScale(
-      white: (white.red, white.green, white.blue), factor: 1 / max(top, 0.02))
-    for index in density.values.indices {
-      density.values[index] = min(1, density.values[index] * scale.factor)
+    var mean = OpticalDensity.mean(
+      of: section.image, white: (white.red, white.green, white.blue))
+    mean.clear(where: valid)
+    var red = OpticalDensity.red(of: section.image, white: white.red)
+    red.clear(where: valid)
+    let tissue = TissueMask.tissue(density: mean, valid: valid, pixelSize: section.pixelSize)
+    func factor(_ plane: Plane) -> Float {
+      1 / max(Self.percentile(0.99, of: plane, where: tissue), 0.02)
     }
-    let median = middle * Float(scale.factor)
+    let scale = DensityScale(
+      white: (white.red, white.green, white.blue), red: factor(red), mean: factor(mean))
+    let median = Self.percentile(0.5, of: mean, where: tissue) * scale.mean
+    red.scale(by: scale.red)
+    mean.scale(by: scale.mean)
+    self.scale = scale
     var levels = [
       SectionLevel(
-        density: density, valid: valid, tissue: tissue, pixelSize: section.pixelSize,
-        medianDensity: median)
+        density: red, meanDensity: mean, valid: valid, tissue: tissue,
+        pixelSize: section.pixelSize, medianDensity: median)
     ]
     while let last = levels.last, max(last.width, last.height) > 48 { levels.append(last.halved()) }
     self.levels = levels
@@ -111,6 +118,16 @@ struct SectionPlanes: Sendable {
 }
 
 extension Plane {
+  /// Puts 0 where a mask is 0.
+  mutating func clear(where mask: Plane) {
+    for index in values.indices where mask.values[index] == 0 { values[index] = 0 }
+  }
+
+  /// Multiplies, to 1 at most.
+  mutating func scale(by factor: Float) {
+    for index in values.indices { values[index] = min(1, values[index] * factor) }
+  }
+
   /// Means of 2 × 2 values; the last column and row are repeated at odd edges.
   func halved() -> Plane {
     var result = Plane(width: (width + 1) / 2, height: (height + 1) / 2)

@@ -2,7 +2,7 @@ import Rasters
 
 /// A moving section's planes in the fixed grid.
 struct WarpedPlanes: Sendable {
-  /// Density; 0 outside.
+  /// Density in red light; 0 outside.
   let density: Plane
   /// 1 where the moving section is known.
   let inside: Plane

@@ -29,7 +29,7 @@ package enum MetricKind: Sendable, Hashable {
   /// The mean of gradient fields and mutual information.
   case combined
 
-  /// What it compares of a section: local correlation what is tissue, the others the density.
+  /// What it compares of a section: local correlation what is tissue, the others the density in red light.
   func values(of level: SectionLevel) -> [Float] {
     if case .localCorrelation = self { level.presence } else { level.density.values }
   }

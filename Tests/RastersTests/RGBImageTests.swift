@@ -1,3 +1,4 @@
+import Foundation
 import Rasters
 import Testing
 
@@ -51,5 +52,21 @@ struct RGBImageTests {
     // (v + 1) / 256 = 1 / 10 lies between the levels 24 and 25.
     #expect(table[24] > 1 && table[25] < 1)
     #expect(OpticalDensity.table(white: 240)[250] == 0)
+  }
+
+  @Test("red light shows haematoxylin and passes eosin")
+  func redDensity() {
+    func pixel(_ stain: StainVector) -> RGBImage {
+      var image = RGBImage(width: 1, height: 1)
+      for (channel, density) in [stain.red, stain.green, stain.blue].enumerated() {
+        image.pixels[channel] = UInt8((240 * pow(10, -density)).rounded())
+      }
+      return image
+    }
+    let haematoxylin = pixel(.haematoxylin)
+    #expect(abs(OpticalDensity.red(of: haematoxylin, white: 240)[0, 0] - 0.650) < 0.01)
+    #expect(abs(OpticalDensity.red(of: pixel(.eosin), white: 240)[0, 0] - 0.072) < 0.01)
+    // All colours together see as much of either.
+    #expect(OpticalDensity.mean(of: pixel(.eosin), white: (240, 240, 240))[0, 0] > 0.3)
   }
 }

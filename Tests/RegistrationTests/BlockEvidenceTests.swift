@@ -24,9 +24,11 @@ struct BlockEvidenceTests {
       spacing: 128 * scale, columns: near + anywhere, rows: 1, microns: placed + chance)
   }
 
-  private func outcome(_ map: ResidualMap, scale: Double = 1) -> BlockTest.Outcome {
+  private func outcome(
+    _ map: ResidualMap, scale: Double = 1, blockCount: Int? = nil
+  ) -> BlockTest.Outcome {
     BlockTest.Outcome(
-      map: map, scale: scale, blockCount: map.columns, clearCount: map.columns,
+      map: map, scale: scale, blockCount: blockCount ?? map.columns, clearCount: map.columns,
       unsupportedShare: 0)
   }
 
@@ -56,6 +58,37 @@ struct BlockEvidenceTests {
     #expect(outcome(matches(near: 60, within: 40, anywhere: 20, scale: 2), scale: 2).agrees)
     let off = outcome(matches(near: 60, within: 58, anywhere: 20, scale: 2), scale: 2)
     #expect(off.isBeyondChance && !off.agrees)
+  }
+
+  @Test("maps whose blocks agree come before clear ones that are off; then the cost decides")
+  func choice() {
+    let off = outcome(matches(near: 200, within: 58, anywhere: 0))
+    let right = outcome(matches(near: 60, within: 20, anywhere: 0), blockCount: 200)
+    let better = outcome(matches(near: 60, within: 10, anywhere: 0), blockCount: 200)
+    #expect(right.agrees && !off.agrees)
+    #expect([off, right, better].cheapest == 2)
+    #expect([off, right].cheapest == 1)
+    let unclear = outcome(matches(near: 200, within: 58, anywhere: 0), blockCount: 400)
+    #expect([unclear, off].cheapest == 1)
+    // A hundredth of a pixel is no reason to bend.
+    let alike = outcome(matches(near: 60, within: 9.95, anywhere: 0), blockCount: 200)
+    #expect([better, alike].cheapest == 0)
+    #expect([BlockTest.Outcome]().cheapest == nil)
+  }
+
+  @Test("where most blocks are unclear, nearer matches say more than one or two more of them")
+  func chanceChooses() {
+    let straight = outcome(
+      matches(near: 26, within: 30, anywhere: 3, scale: 2), scale: 2, blockCount: 70)
+    let bent = outcome(
+      matches(near: 24, within: 20, anywhere: 0, scale: 2), scale: 2, blockCount: 70)
+    let off = outcome(
+      matches(near: 29, within: 110, anywhere: 0, scale: 2), scale: 2, blockCount: 70)
+    #expect(straight.agrees && bent.agrees && !off.agrees)
+    #expect([straight, bent].cheapest == 0)
+    #expect([off, straight, bent].leastByChance == 2)
+    #expect([bent, straight].leastByChance == 0)
+    #expect([off, off].leastByChance == 0)
   }
 
   private func image(_ picture: RGBImage) -> SectionImage {
