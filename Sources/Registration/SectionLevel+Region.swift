@@ -42,19 +42,19 @@ extension SectionLevel {
 /// What turns a section's colours into densities between 0 and 1.
 struct DensityScale: Sendable {
   let white: (red: Double, green: Double, blue: Double)
-  /// One over the density of the darkest tissue in red light.
-  let red: Float
+  /// One over the density of the darkest tissue in red light; nothing where that shows no stain.
+  let red: Float?
   /// One over the mean density of the darkest tissue.
   let mean: Float
 
-  func densities(of image: RGBImage) -> (red: Plane, mean: Plane) {
-    var planes = (
-      red: OpticalDensity.red(of: image, white: white.red),
-      mean: OpticalDensity.mean(of: image, white: white)
-    )
-    planes.red.scale(by: red)
-    planes.mean.scale(by: mean)
-    return planes
+  /// What ``SectionLevel/density`` and ``SectionLevel/meanDensity`` hold.
+  func densities(of image: RGBImage) -> (density: Plane, mean: Plane) {
+    var meanDensity = OpticalDensity.mean(of: image, white: white)
+    meanDensity.scale(by: mean)
+    guard let red else { return (meanDensity, meanDensity) }
+    var density = OpticalDensity.red(of: image, white: white.red)
+    density.scale(by: red)
+    return (density, meanDensity)
   }
 }
 

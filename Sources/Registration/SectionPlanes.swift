@@ -4,7 +4,8 @@ import Rasters
 struct SectionLevel: Sendable {
   /// Optical density in red light over its 99th percentile in tissue, 0…1; 0 = glass.
   ///
-  /// Red light shows what an H&E section and its neighbour share: haematoxylin takes it, eosin lets it pass.
+  /// Red light shows what an H&E section and its neighbour share: haematoxylin takes it, eosin lets it pass. The
+  /// mean density of a section whose stains all let it pass.
   let density: Plane
   /// The mean density of all colours over its 99th percentile in tissue, 0…1; 0 = glass.
   let meanDensity: Plane
@@ -75,21 +76,24 @@ struct SectionPlanes: Sendable {
     var mean = OpticalDensity.mean(
       of: section.image, white: (white.red, white.green, white.blue))
     mean.clear(where: valid)
-    var red = OpticalDensity.red(of: section.image, white: white.red)
-    red.clear(where: valid)
     let tissue = TissueMask.tissue(density: mean, valid: valid, pixelSize: section.pixelSize)
-    func factor(_ plane: Plane) -> Float {
-      1 / max(Self.percentile(0.99, of: plane, where: tissue), 0.02)
+    func top(_ plane: Plane) -> Float {
+      max(Self.percentile(0.99, of: plane, where: tissue), 0.02)
     }
-    let scale = DensityScale(
-      white: (white.red, white.green, white.blue), red: factor(red), mean: factor(mean))
+    let topOfMean = top(mean)
+    var density = OpticalDensity.red(of: section.image, white: white.red)
+    density.clear(where: valid)
+    let topOfRed = top(density)
+    let hasRed = topOfRed >= Self.leastRedShare * topOfMean
+    scale = DensityScale(
+      white: (white.red, white.green, white.blue), red: hasRed ? 1 / topOfRed : nil,
+      mean: 1 / topOfMean)
     let median = Self.percentile(0.5, of: mean, where: tissue) * scale.mean
-    red.scale(by: scale.red)
     mean.scale(by: scale.mean)
-    self.scale = scale
+    if let red = scale.red { density.scale(by: red) } else { density = mean }
     var levels = [
       SectionLevel(
-        density: red, meanDensity: mean, valid: valid, tissue: tissue,
+        density: density, meanDensity: mean, valid: valid, tissue: tissue,
         pixelSize: section.pixelSize, medianDensity: median)
     ]
     while let last = levels.last, max(last.width, last.height) > 48 { levels.append(last.halved()) }
@@ -97,6 +101,11 @@ struct SectionPlanes: Sendable {
     tissueArea =
       tissue.values.reduce(0) { $0 + Double($1) } * section.pixelSize * section.pixelSize
   }
+
+  /// Of the mean density's 99th percentile, the least that red light has to show.
+  ///
+  /// A counterstain gives 0.6 and more, eosin or a red chromogen alone up to 0.2.
+  private static let leastRedShare: Float = 0.35
 
   private static func percentile(_ share: Double, of plane: Plane, where mask: Plane) -> Float {
     let binCount = 1024

@@ -81,6 +81,23 @@ struct SectionRegistrationTests {
     }
   }
 
+  @Test("a section whose only stain lets red light pass is registered by the other colours")
+  func redless() {
+    let tissue = SyntheticTissue(seed: 27)
+    var picture = tissue.photograph(isBrown: false).image
+    var noise = SeededGenerator(seed: 5)
+    for index in stride(from: 0, to: picture.pixels.count, by: 3) {
+      picture.pixels[index] = UInt8(Int.random(in: 243...247, using: &noise))
+    }
+    let pose = KnownPose(degrees: 140, warp: 20)
+    let result = SectionRegistration.register(
+      fixed: SectionImage(
+        image: picture, pixelSize: SyntheticTissue.pixelSize, frame: SyntheticTissue.frame),
+      moving: pose.movingSection(of: tissue))
+    #expect(result.report.status == .ok, "\(result.report.reasons)")
+    #expect(pose.medianError(of: result.transform) < tolerance)
+  }
+
   @Test("a section without tissue gets the identity about the centres, and says why")
   func empty() {
     let glass = SectionImage(
