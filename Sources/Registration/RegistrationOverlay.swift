@@ -33,7 +33,7 @@ public enum RegistrationOverlay {
       filledWith: RGBColor(red: 90, green: 90, blue: 90))
     for (index, panel) in panels.enumerated() {
       let x = index * (width + gap)
-      picture.paste(twoColour(base, panel), x: x, y: 0)
+      picture.paste(twoColour(base, panel, pixelSize), x: x, y: 0)
       picture.paste(checkerboard(base, panel), x: x, y: height + gap)
     }
     return picture
@@ -67,9 +67,11 @@ public enum RegistrationOverlay {
     return (try? source.read(region)) ?? RGBImage(width: source.width, height: source.height)
   }
 
-  private static func twoColour(_ fixed: RGBImage, _ moving: RGBImage) -> RGBImage {
-    let here = strength(fixed)
-    let there = strength(moving)
+  private static func twoColour(
+    _ fixed: RGBImage, _ moving: RGBImage, _ pixelSize: Double
+  ) -> RGBImage {
+    let here = strength(fixed, pixelSize)
+    let there = strength(moving, pixelSize)
     var result = RGBImage(width: fixed.width, height: fixed.height)
     for index in here.indices {
       result.pixels[index * 3] = 255 - there[index]
@@ -79,15 +81,21 @@ public enum RegistrationOverlay {
     return result
   }
 
-  /// How much tissue there is in a pixel, 0…255, stretched so that pale sections show.
-  private static func strength(_ image: RGBImage) -> [UInt8] {
+  /// How dark a pixel is in red light, in which two stains look most alike (in all colours where red light shows no
+  /// stain), 0…255, stretched so that pale sections show.
+  private static func strength(_ image: RGBImage, _ pixelSize: Double) -> [UInt8] {
     let white = WhitePoint(image)
-    let density = OpticalDensity.mean(of: image, white: (white.red, white.green, white.blue))
-    let sorted = density.values.filter { $0 > 0.02 }.sorted()
-    // What is darker than four medians is a label, a pen or an edge, or saturates as well.
-    let tissue = sorted.prefix { $0 <= 4 * sorted[sorted.count / 2] }
-    let top = tissue.isEmpty ? 1 : max(0.03, tissue[tissue.count * 95 / 100])
-    return density.values.map { UInt8(min(1, $0 / top) * 225) }
+    let mean = OpticalDensity.mean(of: image, white: (white.red, white.green, white.blue))
+    let red = OpticalDensity.red(of: image, white: white.red)
+    let valid = ForeignMatter.validPixels(image, pixelSize: pixelSize)
+    let tissue = mean.values.indices.filter { mean.values[$0] > 0.02 && valid.values[$0] > 0 }
+    func top(_ density: Plane) -> Float {
+      let sorted = tissue.map { density.values[$0] }.sorted()
+      return sorted.isEmpty ? 1 : sorted[sorted.count * 95 / 100]
+    }
+    let density = DensityScale.hasRed(top(red), beside: top(mean)) ? red : mean
+    let scale = 1 / max(0.03, top(density))
+    return density.values.map { UInt8(min(1, $0 * scale) * 225) }
   }
 
   private static func checkerboard(_ fixed: RGBImage, _ moving: RGBImage) -> RGBImage {

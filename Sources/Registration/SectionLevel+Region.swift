@@ -47,6 +47,11 @@ struct DensityScale: Sendable {
   /// One over the mean density of the darkest tissue.
   let mean: Float
 
+  /// Whether a section's stains show in red light, by the density of its darkest tissue there and in all colours.
+  ///
+  /// A counterstain gives 0.6 of the mean density and more, eosin or a red chromogen alone up to 0.2.
+  static func hasRed(_ red: Float, beside mean: Float) -> Bool { red >= 0.35 * mean }
+
   /// What ``SectionLevel/density`` and ``SectionLevel/meanDensity`` hold.
   func densities(of image: RGBImage) -> (density: Plane, mean: Plane) {
     var meanDensity = OpticalDensity.mean(of: image, white: white)

@@ -84,7 +84,7 @@ struct SectionPlanes: Sendable {
     var density = OpticalDensity.red(of: section.image, white: white.red)
     density.clear(where: valid)
     let topOfRed = top(density)
-    let hasRed = topOfRed >= Self.leastRedShare * topOfMean
+    let hasRed = DensityScale.hasRed(topOfRed, beside: topOfMean)
     scale = DensityScale(
       white: (white.red, white.green, white.blue), red: hasRed ? 1 / topOfRed : nil,
       mean: 1 / topOfMean)
@@ -101,11 +101,6 @@ struct SectionPlanes: Sendable {
     tissueArea =
       tissue.values.reduce(0) { $0 + Double($1) } * section.pixelSize * section.pixelSize
   }
-
-  /// Of the mean density's 99th percentile, the least that red light has to show.
-  ///
-  /// A counterstain gives 0.6 and more, eosin or a red chromogen alone up to 0.2.
-  private static let leastRedShare: Float = 0.35
 
   private static func percentile(_ share: Double, of plane: Plane, where mask: Plane) -> Float {
     let binCount = 1024

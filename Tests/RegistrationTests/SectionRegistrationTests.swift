@@ -137,6 +137,23 @@ struct SectionRegistrationTests {
     #expect(picture.width == 3 * 160 + 12 && picture.height == 2 * 160 + 6)
   }
 
+  @Test(
+    "tissue that lies on itself is no colour in the overlay, though only one section holds eosin")
+  func overlayOfTwoStains() {
+    let tissue = SyntheticTissue(seed: 27)
+    let fixed = tissue.photograph(isBrown: false)
+    let moving = tissue.photograph(isBrown: true)
+    let picture = RegistrationOverlay.picture(
+      fixed: fixed, moving: moving,
+      result: SectionRegistration.register(fixed: fixed, moving: moving), panelSize: 160)
+    let panel = picture.cropped(to: PixelRegion(x: 2 * 160 + 12 + 30, y: 40, width: 80, height: 80))
+    let magenta = stride(from: 0, to: panel.pixels.count, by: 3).map {
+      Int(panel.pixels[$0]) - Int(panel.pixels[$0 + 1])
+    }
+    let mean = Double(magenta.reduce(0, +)) / Double(magenta.count)
+    #expect(abs(mean) < 10, "\(mean)")
+  }
+
   @Test("a dark label on the moving slide does not make its tissue fade from the overlay")
   func overlayBesideLabel() {
     let fixed = SyntheticTissue(seed: 27).photograph(isBrown: false)
