@@ -31,9 +31,10 @@ public enum RegistrationOverlay {
     var picture = RGBImage(
       width: 3 * width + 2 * gap, height: 2 * height + gap,
       filledWith: RGBColor(red: 90, green: 90, blue: 90))
+    let here = strength(base, pixelSize)
     for (index, panel) in panels.enumerated() {
       let x = index * (width + gap)
-      picture.paste(twoColour(base, panel, pixelSize), x: x, y: 0)
+      picture.paste(twoColour(here, strength(panel, pixelSize), like: panel), x: x, y: 0)
       picture.paste(checkerboard(base, panel), x: x, y: height + gap)
     }
     return picture
@@ -68,11 +69,9 @@ public enum RegistrationOverlay {
   }
 
   private static func twoColour(
-    _ fixed: RGBImage, _ moving: RGBImage, _ pixelSize: Double
+    _ here: [UInt8], _ there: [UInt8], like panel: RGBImage
   ) -> RGBImage {
-    let here = strength(fixed, pixelSize)
-    let there = strength(moving, pixelSize)
-    var result = RGBImage(width: fixed.width, height: fixed.height)
+    var result = RGBImage(width: panel.width, height: panel.height)
     for index in here.indices {
       result.pixels[index * 3] = 255 - there[index]
       result.pixels[index * 3 + 1] = 255 - here[index]
@@ -93,8 +92,10 @@ public enum RegistrationOverlay {
       let sorted = tissue.map { density.values[$0] }.sorted()
       return sorted.isEmpty ? 1 : sorted[sorted.count * 95 / 100]
     }
-    let density = DensityScale.hasRed(top(red), beside: top(mean)) ? red : mean
-    let scale = 1 / max(0.03, top(density))
+    let (topOfRed, topOfMean) = (top(red), top(mean))
+    let hasRed = DensityScale.hasRed(topOfRed, beside: topOfMean)
+    let density = hasRed ? red : mean
+    let scale = 1 / max(0.03, hasRed ? topOfRed : topOfMean)
     return density.values.map { UInt8(min(1, $0 * scale) * 225) }
   }
 
