@@ -76,7 +76,7 @@ struct BlockMatching {
     var result = DisplacementGrid(
       spacing: Double(BlockMatches.knotPixels) * fixed.pixelSize, covering: fixed.extent)
     let matches = BlockMatches(
-      fixed: fixed.density, tissue: fixed.tissue, moving: warped.density,
+      fixed: fixed.density, tissue: fixed.tissue.plane, moving: warped.density,
       columns: result.columns - 2, rows: result.rows - 2, loop: run.rows)
     var weights = [Double](repeating: 0, count: result.columns * result.rows)
     for row in 0..<matches.rows {

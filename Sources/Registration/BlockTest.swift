@@ -201,7 +201,7 @@ package struct BlockTest {
 
   /// Pixels; −1 without a clear match, −2 without tissue.
   private static func residual(
-    reference: Plane, tissue: Plane, target: Plane, warped: WarpedPlanes, x: Int, y: Int,
+    reference: Plane, tissue: MaskPlane, target: Plane, warped: WarpedPlanes, x: Int, y: Int,
     half: Int, search: Int
   ) -> Float {
     let left = x - half

@@ -22,6 +22,10 @@ final class LevelProblem {
   private let slopeY: FloatBuffer
   private let inside: FloatBuffer
   private let derivative: FloatBuffer
+  /// 1 where the fixed section is known; nothing where it is everywhere.
+  private let fixedKnown: FloatBuffer?
+  /// 1 where the moving section is known as far around as the metric reaches; nothing where it is everywhere.
+  private let movingKnown: FloatBuffer?
 
   init(fixed: SectionLevel, moving level: SectionLevel, metric kind: MetricKind, rows: RowLoop) {
     width = fixed.width
@@ -40,7 +44,7 @@ final class LevelProblem {
     movingWidth = level.width
     movingHeight = level.height
     weights = FloatBuffer(
-      zip(fixed.tissue.values, fixed.valid.values).map { $0 * ($1 > 0.99 ? 1 : 0) })
+      (0..<count).map { fixed.valid[$0] > 0.99 ? fixed.tissue[$0] : 0 })
     let (weights, width) = (weights, width)
     totalWeight = max(
       1,
@@ -54,6 +58,8 @@ final class LevelProblem {
     metric = kind.metric(
       for: FloatBuffer(kind.values(of: fixed)), width: width, height: height, weights: weights,
       rows: rows)
+    fixedKnown = fixed.knownPixels(reach: 0).map { FloatBuffer($0.values) }
+    movingKnown = level.knownPixels(reach: metric.reach).map { FloatBuffer($0.values) }
   }
 
   /// The mean dissimilarity over the fixed tissue for the places filled in.
@@ -93,11 +99,14 @@ final class LevelProblem {
     return Float(towardZero) > value ? towardZero - 1 : towardZero
   }
 
-  /// Samples the moving picture and its slope bilinearly; a pixel counts when its metric's reach is inside.
+  /// Samples the moving picture and its slope bilinearly; a pixel counts when its metric's reach is inside and known.
+  ///
+  /// Where the fixed section is unknown both are 0, as they are beyond its edges.
   private func warp() {
     let (width, movingWidth, movingHeight) = (width, movingWidth, movingHeight)
     let (placeX, placeY, warped, slopeX, slopeY) = (placeX, placeY, warped, slopeX, slopeY)
     let (inside, weights, source) = (inside, weights, moving)
+    let (fixedKnown, movingKnown) = (fixedKnown, movingKnown)
     let reach = Float(metric.reach) + 0.5
     let right = Float(movingWidth) - reach
     let bottom = Float(movingHeight) - reach
@@ -132,6 +141,17 @@ final class LevelProblem {
         let lowerRight = corner[movingWidth + 1]
         let upper = upperLeft + across * (upperRight - upperLeft)
         let lower = lowerLeft + across * (lowerRight - lowerLeft)
+        if let movingKnown,
+          movingKnown.pointer[Int(placedY) * movingWidth + Int(placedX)] == 0
+        {
+          inside.pointer[index] = 0
+        }
+        if let fixedKnown, fixedKnown.pointer[index] == 0 {
+          warped.pointer[index] = 0
+          slopeX.pointer[index] = 0
+          slopeY.pointer[index] = 0
+          continue
+        }
         warped.pointer[index] = upper + down * (lower - upper)
         slopeX.pointer[index] =
           (1 - down) * (upperRight - upperLeft) + down * (lowerRight - lowerLeft)

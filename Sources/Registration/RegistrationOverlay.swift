@@ -83,10 +83,10 @@ public enum RegistrationOverlay {
   /// How dark a pixel is in red light, in which two stains look most alike (in all colours where red light shows no
   /// stain), 0…255, stretched so that pale sections show.
   private static func strength(_ image: RGBImage, _ pixelSize: Double) -> [UInt8] {
-    let white = WhitePoint(image)
+    let valid = ForeignMatter.validPixels(image, pixelSize: pixelSize)
+    let white = WhitePoint(image, where: valid)
     let mean = OpticalDensity.mean(of: image, white: (white.red, white.green, white.blue))
     let red = OpticalDensity.red(of: image, white: white.red)
-    let valid = ForeignMatter.validPixels(image, pixelSize: pixelSize)
     let tissue = mean.values.indices.filter { mean.values[$0] > 0.02 && valid.values[$0] > 0 }
     func top(_ density: Plane) -> Float {
       let sorted = tissue.map { density.values[$0] }.sorted()

@@ -289,7 +289,7 @@ extension RegistrationRun {
       fixed: level, moving: moving.levels[0], affine: affine, displacement: grid, rows: rows,
       region: region)
     return warped.similarity(
-      fixed: level, weights: zip(level.tissue.values, warped.tissue.values).map { $0 * $1 },
+      fixed: level, weights: level.tissue.products(with: warped.tissue),
       rows: rows)
   }
 }

@@ -34,7 +34,8 @@ extension SectionLevel {
     density.clear(where: known)
     mean.clear(where: known)
     return SectionLevel(
-      density: density, meanDensity: mean, valid: known, tissue: covered, pixelSize: fine,
+      density: density, meanDensity: mean, valid: MaskPlane(known), tissue: MaskPlane(covered),
+      pixelSize: fine,
       medianDensity: medianDensity)
   }
 }

@@ -10,9 +10,9 @@ struct SectionLevel: Sendable {
   /// The mean density of all colours over its 99th percentile in tissue, 0…1; 0 = glass.
   let meanDensity: Plane
   /// 1 where the pixel may be trusted, 0 on pen, black edges and beyond the slide.
-  let valid: Plane
+  let valid: MaskPlane
   /// 1 on tissue, 0 elsewhere; the share in between.
-  let tissue: Plane
+  let tissue: MaskPlane
   /// Microns a pixel.
   let pixelSize: Double
   /// The mean density that half of the tissue exceeds, 0…1.
@@ -53,6 +53,29 @@ struct SectionLevel: Sendable {
   /// Places of the tissue, about fifty along the section's longer side.
   var sparseTissuePoints: [MicronPoint] { tissuePoints(step: max(1, longSide / 48)) }
 
+  /// 1 where all pixels up to `reach` away, along either axis, may be trusted; nothing where that is everywhere.
+  func knownPixels(reach: Int) -> Plane? {
+    guard !valid.isFull else { return nil }
+    var unknown = Plane(width: width, height: height)
+    for y in 0..<height {
+      var last = -reach - 1
+      for x in 0..<width + reach {
+        if x < width, valid[x, y] < 1 { last = x }
+        // The row's pixels within reach of the last unknown one.
+        if x >= reach, last >= x - 2 * reach { unknown[x - reach, y] = 1 }
+      }
+    }
+    var known = Plane(width: width, height: height, filledWith: 1)
+    for x in 0..<width {
+      var last = -reach - 1
+      for y in 0..<height + reach {
+        if y < height, unknown[x, y] > 0 { last = y }
+        if y >= reach, last >= y - 2 * reach { known[x, y - reach] = 0 }
+      }
+    }
+    return known
+  }
+
   /// The same at twice the pixel size: means of 2 × 2 pixels, the last ones repeated at odd edges.
   func halved() -> SectionLevel {
     SectionLevel(
@@ -71,8 +94,8 @@ struct SectionPlanes: Sendable {
   let scale: DensityScale
 
   init(_ section: SectionImage) {
-    let white = WhitePoint(section.image)
     let valid = ForeignMatter.validPixels(section.image, pixelSize: section.pixelSize)
+    let white = WhitePoint(section.image, where: valid)
     var mean = OpticalDensity.mean(
       of: section.image, white: (white.red, white.green, white.blue))
     mean.clear(where: valid)
@@ -93,7 +116,7 @@ struct SectionPlanes: Sendable {
     if let red = scale.red { density.scale(by: red) } else { density = mean }
     var levels = [
       SectionLevel(
-        density: density, meanDensity: mean, valid: valid, tissue: tissue,
+        density: density, meanDensity: mean, valid: MaskPlane(valid), tissue: MaskPlane(tissue),
         pixelSize: section.pixelSize, medianDensity: median)
     ]
     while let last = levels.last, max(last.width, last.height) > 48 { levels.append(last.halved()) }
@@ -154,93 +177,5 @@ extension Plane {
       }
     }
     return result
-  }
-}
-
-/// The level of clear glass in each channel: the mode of what is bright.
-struct WhitePoint {
-  let red: Double
-  let green: Double
-  let blue: Double
-
-  init(_ image: RGBImage) {
-    var counts = [Int](repeating: 0, count: 768)
-    image.pixels.withUnsafeBufferPointer { pixels in
-      counts.withUnsafeMutableBufferPointer { counts in
-        for index in 0..<(image.width * image.height) {
-          counts[Int(pixels[index * 3])] += 1
-          counts[256 + Int(pixels[index * 3 + 1])] += 1
-          counts[512 + Int(pixels[index * 3 + 2])] += 1
-        }
-      }
-    }
-    let total = image.width * image.height
-    red = Self.white(Array(counts[0..<256]), total)
-    green = Self.white(Array(counts[256..<512]), total)
-    blue = Self.white(Array(counts[512..<768]), total)
-  }
-
-  /// The fullest run of five levels at 170 and above, or the 99th percentile where that holds under 2 %.
-  private static func white(_ counts: [Int], _ total: Int) -> Double {
-    var best = (level: 255, count: 0)
-    for level in 170..<256 {
-      let count = counts[max(0, level - 2)...min(255, level + 2)].reduce(0, +)
-      if count >= best.count { best = (level, count) }
-    }
-    if best.count * 50 >= total { return Double(best.level) }
-    var seen = 0
-    for level in stride(from: 255, through: 1, by: -1) {
-      seen += counts[level]
-      if seen * 100 >= total { return Double(level) }
-    }
-    return 255
-  }
-}
-
-/// Pen, black edges and whatever else is no tissue although it is dark.
-enum ForeignMatter {
-  /// 1 where a pixel may be trusted.
-  ///
-  /// Dark: luminance below 20 (STAR, arXiv 2509.02952), or below 70 without colour, as print and black pen
-  /// are; stains that dark have a colour. Pen: green or blue that neither haematoxylin nor a
-  /// brown or red stain makes, since those absorb at least as much green as red. A cell of 32 µm is foreign
-  /// when a quarter of it is; foreign cells grow by one.
-  static func validPixels(_ image: RGBImage, pixelSize: Double) -> Plane {
-    let cell = max(1, Int((32 / pixelSize).rounded()))
-    let columns = (image.width + cell - 1) / cell
-    let rows = (image.height + cell - 1) / cell
-    var counts = [Int](repeating: 0, count: columns * rows)
-    image.pixels.withUnsafeBufferPointer { pixels in
-      for y in 0..<image.height {
-        for x in 0..<image.width {
-          let start = (y * image.width + x) * 3
-          let red = Int(pixels[start])
-          let green = Int(pixels[start + 1])
-          let blue = Int(pixels[start + 2])
-          let luminance = 299 * red + 587 * green + 114 * blue
-          let isGrey = max(red, green, blue) - min(red, green, blue) < 20
-          let isBlack = luminance < 20_000 || (luminance < 70_000 && isGrey)
-          let isGreen = green > red + 30 && green > blue + 15
-          let isBlue = green > red + 30 && blue > red + 60
-          if isBlack || isGreen || isBlue { counts[(y / cell) * columns + x / cell] += 1 }
-        }
-      }
-    }
-    let isForeign = counts.map { $0 * 4 > cell * cell }
-    var plane = Plane(width: image.width, height: image.height, filledWith: 1)
-    guard isForeign.contains(true) else { return plane }
-    for y in 0..<image.height {
-      for x in 0..<image.width {
-        let column = x / cell
-        let row = y / cell
-        let isNear = (max(0, row - 1)...min(rows - 1, row + 1)).contains { near in
-          (max(0, column - 1)...min(columns - 1, column + 1)).contains {
-            isForeign[near * columns + $0]
-          }
-        }
-        if isNear { plane[x, y] = 0 }
-      }
-    }
-    return plane
   }
 }

@@ -5,9 +5,9 @@ struct WarpedPlanes: Sendable {
   /// Density in red light; 0 outside.
   let density: Plane
   /// 1 where the moving section is known.
-  let inside: Plane
+  let inside: MaskPlane
   /// 1 on the moving section's tissue.
-  let tissue: Plane
+  let tissue: MaskPlane
 
   /// Warps a level by a map from fixed to moving microns.
   ///
@@ -19,69 +19,54 @@ struct WarpedPlanes: Sendable {
     let (width, height) = (fixed.width, fixed.height)
     let (left, top) = (region?.x ?? 0, region?.y ?? 0)
     let pixelSize = fixed.pixelSize
-    var planes = (0..<3).map { _ in Plane(width: width, height: height) }
-    Self.withPointers(&planes) { density, inside, tissue in
-      // Every band writes to rows of its own.
-      nonisolated(unsafe) let (density, inside, tissue) = (density, inside, tissue)
-      rows.forEachBand(of: height) { @Sendable band in
-        for row in band {
-          for column in 0..<width {
-            var x = (Double(column + left) + 0.5) * pixelSize
-            var y = (Double(row + top) + 0.5) * pixelSize
-            if let displacement {
-              let shift = displacement.displacement(at: MicronPoint(x: x, y: y))
-              x += shift.x
-              y += shift.y
+    var values = [Float](repeating: 0, count: width * height)
+    var known = MaskPlane(width: width, height: height)
+    var shown = known
+    values.withUnsafeMutableBufferPointer { density in
+      known.withParts { inside in
+        shown.withParts { tissue in
+          // Every band writes to rows of its own.
+          nonisolated(unsafe) let (density, inside, tissue) = (density, inside, tissue)
+          rows.forEachBand(of: height) { @Sendable band in
+            for row in band {
+              for column in 0..<width {
+                var x = (Double(column + left) + 0.5) * pixelSize
+                var y = (Double(row + top) + 0.5) * pixelSize
+                if let displacement {
+                  let shift = displacement.displacement(at: MicronPoint(x: x, y: y))
+                  x += shift.x
+                  y += shift.y
+                }
+                let place = affine(x: x, y: y)
+                let movingX = place.x / moving.pixelSize
+                let movingY = place.y / moving.pixelSize
+                guard movingX >= 0, movingY >= 0, movingX < Double(moving.width),
+                  movingY < Double(moving.height)
+                else { continue }
+                let index = row * width + column
+                let pixelX = Int(movingX)
+                let pixelY = Int(movingY)
+                density[index] = moving.density.sampledBilinear(x: movingX, y: movingY)
+                inside[index] = moving.valid[pixelX, pixelY] > 0.5 ? MaskPlane.one : 0
+                tissue[index] = moving.tissue[pixelX, pixelY] > 0.5 ? MaskPlane.one : 0
+              }
             }
-            let place = affine(x: x, y: y)
-            let movingX = place.x / moving.pixelSize
-            let movingY = place.y / moving.pixelSize
-            guard movingX >= 0, movingY >= 0, movingX < Double(moving.width),
-              movingY < Double(moving.height)
-            else { continue }
-            let index = row * width + column
-            let pixelX = Int(movingX)
-            let pixelY = Int(movingY)
-            density[index] = moving.density.sampledBilinear(x: movingX, y: movingY)
-            inside[index] = moving.valid[pixelX, pixelY] > 0.5 ? 1 : 0
-            tissue[index] = moving.tissue[pixelX, pixelY] > 0.5 ? 1 : 0
           }
         }
       }
     }
-    density = planes[0]
-    inside = planes[1]
-    tissue = planes[2]
-  }
-
-  private static func withPointers(
-    _ planes: inout [Plane],
-    _ body: (
-      UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
-    ) -> Void
-  ) {
-    var (first, second, third) = (planes[0].values, planes[1].values, planes[2].values)
-    let (width, height) = (planes[0].width, planes[0].height)
-    planes = []
-    first.withUnsafeMutableBufferPointer { first in
-      second.withUnsafeMutableBufferPointer { second in
-        third.withUnsafeMutableBufferPointer { third in
-          guard let a = first.baseAddress, let b = second.baseAddress, let c = third.baseAddress
-          else { return }
-          body(a, b, c)
-        }
-      }
-    }
-    planes = [first, second, third].map { Plane(width: width, height: height, values: $0) }
+    density = Plane(width: width, height: height, values: values)
+    inside = known
+    tissue = shown
   }
 
   /// Twice the shared tissue over the sum of both, where both sections are known.
   func dice(fixed: SectionLevel) -> Double {
     var both = 0.0
     var sum = 0.0
-    for index in inside.values.indices where inside.values[index] > 0 {
-      let here = fixed.tissue.values[index] > 0.5
-      let there = tissue.values[index] > 0.5
+    for index in inside.parts.indices where inside[index] > 0 {
+      let here = fixed.tissue[index] > 0.5
+      let there = tissue[index] > 0.5
       if here && there { both += 2 }
       sum += (here ? 1 : 0) + (there ? 1 : 0)
     }
@@ -98,8 +83,7 @@ extension WarpedPlanes {
 
   /// The mean squared local correlation over fixed tissue that the moving section covers, 0…1.
   func similarity(fixed: SectionLevel, rows: RowLoop) -> Double {
-    similarity(
-      fixed: fixed, weights: zip(fixed.tissue.values, inside.values).map { $0 * $1 }, rows: rows)
+    similarity(fixed: fixed, weights: fixed.tissue.products(with: inside), rows: rows)
   }
 
   /// The mean squared local correlation of the densities, over a window of nine pixels.

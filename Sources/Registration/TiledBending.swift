@@ -135,10 +135,3 @@ extension DisplacementGrid {
     return result
   }
 }
-
-extension Plane {
-  /// The mean of all values.
-  var mean: Double {
-    values.isEmpty ? 0 : values.reduce(0) { $0 + Double($1) } / Double(values.count)
-  }
-}

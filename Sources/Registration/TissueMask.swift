@@ -9,9 +9,9 @@ public enum TissueMask {
   ///   - pixelSize: Microns a pixel.
   /// - Returns: A plane of the picture's size.
   public static func tissue(of image: RGBImage, pixelSize: Double) -> Plane {
-    let white = WhitePoint(image)
-    let density = OpticalDensity.mean(of: image, white: (white.red, white.green, white.blue))
     let valid = ForeignMatter.validPixels(image, pixelSize: pixelSize)
+    let white = WhitePoint(image, where: valid)
+    let density = OpticalDensity.mean(of: image, white: (white.red, white.green, white.blue))
     return tissue(density: density, valid: valid, pixelSize: pixelSize)
   }
 
@@ -86,7 +86,8 @@ public enum TissueMask {
     }
   }
 
-  private static func closed(_ cells: [Bool], columns: Int, rows: Int, radius: Int) -> [Bool] {
+  /// Fills gaps narrower than twice the radius.
+  static func closed(_ cells: [Bool], columns: Int, rows: Int, radius: Int) -> [Bool] {
     let grown = spread(cells, columns: columns, rows: rows, radius: radius, value: true)
     return spread(grown, columns: columns, rows: rows, radius: radius, value: false)
   }
@@ -115,7 +116,8 @@ public enum TissueMask {
     return result
   }
 
-  private static func dropSmallParts(_ cells: inout [Bool], columns: Int, rows: Int) {
+  /// Drops connected cells that are fewer than a fiftieth of the largest part.
+  static func dropSmallParts(_ cells: inout [Bool], columns: Int, rows: Int) {
     var labels = [Int](repeating: -1, count: cells.count)
     var sizes: [Int] = []
     var stack: [Int] = []

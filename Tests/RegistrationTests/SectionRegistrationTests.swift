@@ -98,6 +98,68 @@ struct SectionRegistrationTests {
     #expect(pose.medianError(of: result.transform) < tolerance)
   }
 
+  @Test(
+    "what the scanner left out is no tissue, whatever colour fills it",
+    arguments: [0, 128, 255] as [UInt8])
+  func unscanned(level: UInt8) {
+    let tissue = SyntheticTissue(seed: 29)
+    let pose = KnownPose(degrees: 65)
+    var scan = pose.movingSection(of: tissue)
+    // Glass at 225, less than the white that files are filled with.
+    var dimmed = scan.image
+    for index in dimmed.pixels.indices {
+      dimmed.pixels[index] = UInt8(Double(dimmed.pixels[index]) * 225 / 245)
+    }
+    scan = SectionImage(image: dimmed, pixelSize: scan.pixelSize, frame: scan.frame)
+    let (left, top) = (150, 70)
+    var image = RGBImage(
+      width: scan.image.width + left + 40, height: scan.image.height + top + 220,
+      filledWith: RGBColor(red: level, green: level, blue: level))
+    image.paste(scan.image, x: left, y: top)
+    let filled = SectionImage(
+      image: image, pixelSize: scan.pixelSize,
+      frame: SectionFrame(
+        name: "filled", width: image.width * 8, height: image.height * 8,
+        pixelSize: scan.frame.pixelSize))
+    let mask = TissueMask.tissue(of: image, pixelSize: scan.pixelSize)
+    let wanted = TissueMask.tissue(of: scan.image, pixelSize: scan.pixelSize)
+    let disagreeing = (0..<image.height).reduce(0) { sum, y in
+      sum
+        + (0..<image.width).count { x in
+          let (column, row) = (x - left, y - top)
+          let isInside =
+            column >= 0 && row >= 0 && column < wanted.width && row < wanted.height
+          return mask[x, y] != (isInside ? wanted[column, row] : 0)
+        }
+    }
+    #expect(Double(disagreeing) < 0.05 * Double(wanted.values.reduce(0, +)))
+    let result = SectionRegistration.register(
+      fixed: tissue.photograph(isBrown: false), moving: filled)
+    #expect(result.report.status == .ok, "\(result.report.reasons)")
+    let point = MicronPoint(x: 640, y: 600)
+    let found = result.transform.movingPoint(for: point)
+    let shown = MicronPoint(
+      x: found.x - Double(left) * scan.pixelSize, y: found.y - Double(top) * scan.pixelSize)
+    #expect(shown.distance(to: pose.moving(point)) < tolerance)
+  }
+
+  @Test("glass of one exact colour is glass, not filling, also beside pale unstained tissue")
+  func exactGlass() {
+    let side = 320
+    var image = RGBImage(width: side, height: side)
+    for y in 0..<side {
+      for x in 0..<side where (x - 150) * (x - 150) + 2 * (y - 170) * (y - 170) < 110 * 110 {
+        let level = UInt8(236 + (x * 7 + y * 13) % 5)
+        image[x, y] = RGBColor(red: level, green: level, blue: level)
+      }
+    }
+    let mask = TissueMask.tissue(of: image, pixelSize: 4)
+    #expect(mask[150, 170] == 1)
+    #expect(mask[10, 10] == 0)
+    let share = mask.values.reduce(0, +) / Float(side * side)
+    #expect((0.24...0.34).contains(share), "\(share)")
+  }
+
   @Test("a section without tissue gets the identity about the centres, and says why")
   func empty() {
     let glass = SectionImage(
