@@ -7,15 +7,17 @@ enum ForeignMatter {
   /// Dark: luminance below 20 (STAR, arXiv 2509.02952), or below 70 without colour, as print and black pen
   /// are; stains that dark have a colour. Pen: green or blue that neither haematoxylin nor a
   /// brown or red stain makes, since those absorb at least as much green as red. A cell of 32 µm is foreign
-  /// when a quarter of it is, or where nothing was scanned (``UnscannedArea``); foreign cells grow by one.
+  /// when a quarter of it is; foreign cells grow by one. What was not scanned (``UnscannedArea``) is
+  /// left out to the pixel.
   static func validPixels(_ image: RGBImage, pixelSize: Double) -> Plane {
     let cell = max(1, Int((32 / pixelSize).rounded()))
     let columns = (image.width + cell - 1) / cell
     let rows = (image.height + cell - 1) / cell
+    let unscanned = UnscannedArea(image, cell: cell).pixels
     var counts = [Int](repeating: 0, count: columns * rows)
     image.pixels.withUnsafeBufferPointer { pixels in
       for y in 0..<image.height {
-        for x in 0..<image.width {
+        for x in 0..<image.width where !unscanned[y * image.width + x] {
           let start = (y * image.width + x) * 3
           let red = Int(pixels[start])
           let green = Int(pixels[start + 1])
@@ -29,35 +31,27 @@ enum ForeignMatter {
         }
       }
     }
-    let unscanned = UnscannedArea(image, cell: cell).cells
-    let isForeign = zip(counts, unscanned).map { $0 * 4 > cell * cell || $1 }
-    var plane = Plane(width: image.width, height: image.height, filledWith: 1)
+    let isForeign = TissueMask.spread(
+      counts.map { $0 * 4 > cell * cell }, columns: columns, rows: rows, radius: 1, value: true)
+    var plane = Plane(
+      width: image.width, height: image.height, values: unscanned.map { $0 ? 0 : 1 })
     plane.clear(cells: isForeign, columns: columns, side: cell)
     return plane
   }
 }
 
 extension Plane {
-  /// Puts 0 into square cells and those next to them.
+  /// Puts 0 into square cells.
   ///
   /// - Parameters:
   ///   - cells: Whether each cell is meant, row by row; the last ones of rows and columns may be cut.
   ///   - columns: Cells in a row.
   ///   - side: Pixels along a cell.
   mutating func clear(cells: [Bool], columns: Int, side: Int) {
-    guard cells.contains(true) else { return }
-    let rows = cells.count / columns
-    for row in 0..<rows {
-      for column in 0..<columns {
-        let isNear = (max(0, row - 1)...min(rows - 1, row + 1)).contains { near in
-          (max(0, column - 1)...min(columns - 1, column + 1)).contains {
-            cells[near * columns + $0]
-          }
-        }
-        guard isNear else { continue }
-        for y in row * side..<min(height, (row + 1) * side) {
-          for x in column * side..<min(width, (column + 1) * side) { self[x, y] = 0 }
-        }
+    for (index, isMeant) in cells.enumerated() where isMeant {
+      let (left, top) = (index % columns * side, index / columns * side)
+      for y in top..<min(height, top + side) {
+        for x in left..<min(width, left + side) { self[x, y] = 0 }
       }
     }
   }

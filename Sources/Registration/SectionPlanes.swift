@@ -60,7 +60,7 @@ struct SectionLevel: Sendable {
     for y in 0..<height {
       var last = -reach - 1
       for x in 0..<width + reach {
-        if x < width, valid[x, y] < 1 { last = x }
+        if x < width, valid[x, y] < 0.5 { last = x }
         // The row's pixels within reach of the last unknown one.
         if x >= reach, last >= x - 2 * reach { unknown[x - reach, y] = 1 }
       }

@@ -5,15 +5,13 @@ import Rasters
 /// Scanners leave out where they see no tissue, and whatever writes the file fills a rectangle up, often with a white
 /// that is whiter than the glass, which then looks like pale tissue.
 struct UnscannedArea {
-  /// Whether each cell is filling, row by row.
-  let cells: [Bool]
+  /// Whether the scanner took nothing there, for every pixel of the picture, row by row.
+  let pixels: [Bool]
 
   /// A colour that fills a smaller share of the cells is left alone.
   private static let leastShare = 0.02
-  /// Cells over which an edge has to run straight: 256 µm, which tissue hardly does.
-  private static let straightRun = 8
-  /// Of all edges, those that have to be straight: outlines of tissue have up to 0.4, filling after JPEG 0.84 and more.
-  private static let leastStraight = 0.6
+  /// Levels by which a codec changes the filling near its edges.
+  private static let fraying = 6
 
   /// - Parameters:
   ///   - image: The whole slide.
@@ -33,7 +31,7 @@ struct UnscannedArea {
         tally[color, default: 0] += 1
       }
     }
-    var cells = [Bool](repeating: false, count: regions.count)
+    var pixels = [Bool](repeating: false, count: image.width * image.height)
     for (color, count) in tally where Double(count) >= Self.leastShare * Double(regions.count) {
       // A codec spoils pixels of the filling near its edges, which frays them.
       var filled = regions.map {
@@ -42,44 +40,22 @@ struct UnscannedArea {
       filled = TissueMask.closed(filled, columns: columns, rows: rows, radius: 2)
       // Overexposed lumens may have the same colour.
       TissueMask.dropSmallParts(&filled, columns: columns, rows: rows)
-      if Self.straightShare(of: filled, columns: columns, rows: rows) >= Self.leastStraight,
+      guard CellOutline(of: filled, columns: columns, rows: rows).isStraight,
         color.sum < 3 * 170
           || Self.showsGlass(image, beside: color, filled, columns: columns, side: side)
-      {
-        cells = zip(cells, filled).map { $0 || $1 }
-      }
-    }
-    self.cells = cells
-  }
-
-  /// The share of the edges between filled and other cells that belongs to straight runs; 0 without edges.
-  private static func straightShare(of cells: [Bool], columns: Int, rows: Int) -> Double {
-    var straight = 0
-    var total = 0
-    /// Follows one line between two rows or columns of cells.
-    func follow(count: Int, _ pair: (Int) -> (Bool, Bool)) {
-      var run = 0
-      var side = false
-      for place in 0...count {
-        let (before, after) = place < count ? pair(place) : (false, false)
-        if run > 0, before == after || before != side {
-          total += run
-          if run >= straightRun { straight += run }
-          run = 0
-        }
-        if before != after {
-          side = before
-          run += 1
+      else { continue }
+      let reached = TissueMask.spread(
+        filled, columns: columns, rows: rows, radius: 1, value: true)
+      for (region, isReached) in zip(regions, reached) where isReached {
+        for y in region.y..<region.maxY {
+          for x in region.x..<region.maxX
+          where image[x, y].distance(to: color) <= Self.fraying {
+            pixels[y * image.width + x] = true
+          }
         }
       }
     }
-    for row in 0..<max(0, rows - 1) {
-      follow(count: columns) { (cells[row * columns + $0], cells[(row + 1) * columns + $0]) }
-    }
-    for column in 0..<max(0, columns - 1) {
-      follow(count: rows) { (cells[$0 * columns + column], cells[$0 * columns + column + 1]) }
-    }
-    return total > 0 ? Double(straight) / Double(total) : 0
+    self.pixels = pixels
   }
 
   /// Whether what is not filled holds glass of its own; otherwise the colour itself is that of glass.
@@ -87,12 +63,14 @@ struct UnscannedArea {
     _ image: RGBImage, beside color: RGBColor, _ filled: [Bool], columns: Int, side: Int
   ) -> Bool {
     var scanned = Plane(width: image.width, height: image.height, filledWith: 1)
-    scanned.clear(cells: filled, columns: columns, side: side)
+    let reached = TissueMask.spread(
+      filled, columns: columns, rows: filled.count / columns, radius: 1, value: true)
+    scanned.clear(cells: reached, columns: columns, side: side)
     let white = WhitePoint(image, where: scanned)
     let levels = [
       (white.red, color.red), (white.green, color.green), (white.blue, color.blue),
     ]
-    return white.standsOut && levels.contains { $0 + 2 < Double($1) }
+    return white.standsOut && levels.contains { abs($0 - Double($1)) > 2 }
   }
 }
 

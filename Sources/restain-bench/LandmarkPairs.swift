@@ -62,7 +62,10 @@ struct LandmarkPairs {
     self.context = context
     pose = SectionPose(
       degrees: context[RegistrationSuite.rotation],
-      isMirrored: context[RegistrationSuite.mirror])
+      isMirrored: context[RegistrationSuite.mirror],
+      ground: context[RegistrationSuite.ground].map { level in
+        RGBColor(red: UInt8(level), green: UInt8(level), blue: UInt8(level))
+      })
     let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
     sections = try names.filter { $0.hasSuffix(".tif") }.compactMap { name in
       let stem = String(name.dropLast(4))
@@ -146,8 +149,10 @@ struct LandmarkPairs {
 private struct SectionPose {
   let degrees: Double
   let isMirrored: Bool
+  /// What surrounds the section; the colour of its corners if nothing.
+  let ground: RGBColor?
 
-  private var isNone: Bool { degrees == 0 && !isMirrored }
+  private var isNone: Bool { degrees == 0 && !isMirrored && ground == nil }
 
   /// The turned slide's size in level-0 pixels, as long as the diagonal both ways.
   private func size(_ frame: SectionFrame) -> (width: Int, height: Int) {
@@ -181,8 +186,8 @@ private struct SectionPose {
       name: section.frame.name, width: width, height: height, pixelSize: section.frame.pixelSize)
     let target = SectionImage.size(of: frame, pixelSize: section.pixelSize)
     let source = section.image
-    let glass = Self.glass(source)
-    var image = RGBImage(width: target.width, height: target.height, filledWith: glass)
+    var image = RGBImage(
+      width: target.width, height: target.height, filledWith: ground ?? Self.glass(source))
     let scale = section.frame.pixelSize.x / section.pixelSize
     let centre = (Double(width) / 2 * scale, Double(height) / 2 * scale)
     let origin = (

@@ -35,6 +35,9 @@ enum RegistrationSuite: Suite {
   static let similarity = Option<RegistrationOptions.Similarity>.value(
     "similarity", .choice(), default: "combined", "with --distant or --pairs, what is maximised")
   static let mirror = Option.flag("mirror", "with --pairs, mirror the moving section first")
+  static let ground = Option<Int?>.optional(
+    "ground", .integer(in: 0...255),
+    "with --pairs, lay the moving section on a larger slide of this grey level")
 
   static let description = CommandDescription(
     "registration", "register a pair of slides, or phantoms with known truth",
@@ -53,7 +56,7 @@ enum RegistrationSuite: Suite {
     options: [
       fixed.entry, moving.entry, phantoms.entry, failures.entry, only.entry, fine.entry,
       overlays.entry, phantomPixelSize.entry, seed.entry, pairs.entry, rotation.entry,
-      mirror.entry, distant.entry, similarity.entry,
+      mirror.entry, ground.entry, distant.entry, similarity.entry,
     ])
 
   /// The default options with the threads and the similarity that were asked for.

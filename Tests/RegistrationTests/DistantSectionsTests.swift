@@ -17,8 +17,10 @@ struct DistantSectionsTests {
   }
 
   /// Places within the middle of the frame whose truth lies on the moving section, too.
-  private func places(_ sections: DistantSections) -> [(place: MicronPoint, truth: MicronPoint)] {
-    let span = 300..<DistantSections.extent - 300
+  private func places(
+    _ sections: DistantSections, margin: Double = 300
+  ) -> [(place: MicronPoint, truth: MicronPoint)] {
+    let span = margin..<DistantSections.extent - margin
     return stride(from: span.lowerBound, to: span.upperBound, by: 80).flatMap { y in
       stride(from: span.lowerBound, to: span.upperBound, by: 80).compactMap { x in
         let place = MicronPoint(x: x, y: y)
@@ -55,6 +57,38 @@ struct DistantSectionsTests {
         to: back.transform.fixedPoint(for: $0.place))
     }
     #expect(median(disagreements) < 2 * DistantSections.pixelSize)
+  }
+
+  @Test("are found near the edges as well where a ground that was not scanned surrounds them")
+  func ground() throws {
+    let sections = try DistantSections(tissue: .glandular, depthMicrons: 15, seed: 12)
+    let (fixed, moving) = images(sections)
+    let border = 60
+    var picture = RGBImage(
+      width: moving.image.width + 2 * border, height: moving.image.height + 2 * border,
+      filledWith: RGBColor(red: 128, green: 128, blue: 128))
+    picture.paste(moving.image, x: border, y: border)
+    let ground = SectionImage(
+      image: picture, pixelSize: DistantSections.pixelSize,
+      frame: SectionFrame(
+        name: "ground", width: picture.width, height: picture.height,
+        pixelSize: PixelSize(DistantSections.pixelSize)))
+    let inner = 250..<DistantSections.extent - 250
+    let places = places(sections, margin: 40).filter {
+      !inner.contains($0.truth.x) || !inner.contains($0.truth.y)
+    }
+    func error(_ moving: SectionImage, border: Int) -> Double {
+      let map = SectionRegistration.register(
+        fixed: fixed, moving: moving, options: RegistrationOptions(threadCount: 2)
+      ).transform
+      let shift = Double(border) * DistantSections.pixelSize
+      return median(
+        places.map {
+          let found = map.movingPoint(for: $0.place)
+          return MicronPoint(x: found.x - shift, y: found.y - shift).distance(to: $0.truth)
+        })
+    }
+    #expect(error(ground, border: border) < 1.07 * error(moving, border: 0))
   }
 
   @Test("are found better by gradients and densities together than by local correlation")

@@ -143,6 +143,37 @@ struct SectionRegistrationTests {
     #expect(shown.distance(to: pose.moving(point)) < tolerance)
   }
 
+  @Test("the ground around a turned picture is no tissue", arguments: [17.0, 45, 160])
+  func turnedPicture(degrees: Double) {
+    let side = SyntheticTissue.side
+    let border = 60
+    let scan = SyntheticTissue(seed: 30).photograph(isBrown: true).image
+    let wanted = TissueMask.tissue(of: scan, pixelSize: 4)
+    var image = RGBImage(width: side + 2 * border, height: side + 2 * border)
+    let angle = degrees * .pi / 180
+    for y in 0..<image.height {
+      for x in 0..<image.width {
+        // The tissue lies in the middle of a turned square with glass at 225.
+        let (u, v) = (Double(x - border) - 150, Double(y - border) - 160)
+        let turned = (u * cos(angle) + v * sin(angle), v * cos(angle) - u * sin(angle))
+        guard abs(turned.0) < 150, abs(turned.1) < 150 else { continue }
+        let (column, row) = (x - border, y - border)
+        let isInside = column >= 0 && row >= 0 && column < side && row < side
+        for channel in 0..<3 {
+          let level = isInside ? Double(scan.pixels[(row * side + column) * 3 + channel]) : 245
+          image.pixels[(y * image.width + x) * 3 + channel] = UInt8(level * 225 / 245)
+        }
+      }
+    }
+    let mask = TissueMask.tissue(of: image, pixelSize: 4)
+    let disagreeing = (0..<side).reduce(0) { sum, y in
+      sum + (0..<side).count { mask[$0 + border, y + border] != wanted[$0, y] }
+    }
+    let beyond = mask.values.reduce(0, +) - wanted.values.reduce(0, +)
+    #expect(Double(disagreeing) < 0.05 * Double(wanted.values.reduce(0, +)))
+    #expect(abs(beyond) < 0.05 * wanted.values.reduce(0, +))
+  }
+
   @Test("glass of one exact colour is glass, not filling, also beside pale unstained tissue")
   func exactGlass() {
     let side = 320
