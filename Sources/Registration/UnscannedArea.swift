@@ -40,9 +40,10 @@ struct UnscannedArea {
       filled = TissueMask.closed(filled, columns: columns, rows: rows, radius: 2)
       // Overexposed lumens may have the same colour.
       TissueMask.dropSmallParts(&filled, columns: columns, rows: rows)
-      guard CellOutline(of: filled, columns: columns, rows: rows).isStraight,
+      guard
         color.sum < 3 * 170
-          || Self.showsGlass(image, beside: color, filled, columns: columns, side: side)
+          || Self.showsGlass(image, beside: color, filled, columns: columns, side: side),
+        CellOutline(of: filled, columns: columns, rows: rows).isStraight
       else { continue }
       let reached = TissueMask.spread(
         filled, columns: columns, rows: rows, radius: 1, value: true)
