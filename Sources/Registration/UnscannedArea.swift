@@ -27,9 +27,7 @@ struct UnscannedArea {
     var tally: [RGBColor: Int] = [:]
     for region in regions {
       let color = image[region.x, region.y]
-      if image.count(color, within: 0, in: region) == region.width * region.height {
-        tally[color, default: 0] += 1
-      }
+      if image.isFilled(with: color, region) { tally[color, default: 0] += 1 }
     }
     var pixels = [Bool](repeating: false, count: image.width * image.height)
     for (color, count) in tally where Double(count) >= Self.leastShare * Double(regions.count) {
@@ -76,6 +74,13 @@ struct UnscannedArea {
 }
 
 extension RGBImage {
+  /// Whether all pixels of a region have exactly a colour.
+  fileprivate func isFilled(with color: RGBColor, _ region: PixelRegion) -> Bool {
+    (region.y..<region.maxY).allSatisfy { y in
+      (region.x..<region.maxX).allSatisfy { self[$0, y] == color }
+    }
+  }
+
   /// How many pixels of a region have a colour, each channel to within some levels.
   fileprivate func count(_ color: RGBColor, within reach: Int, in region: PixelRegion) -> Int {
     var count = 0
