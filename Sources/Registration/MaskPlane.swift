@@ -58,32 +58,17 @@ struct MaskPlane: Sendable {
 
   /// Means of 2 × 2 shares; the last column and row are repeated at odd edges.
   func halved() -> MaskPlane {
-    let newWidth = (width + 1) / 2
-    let newHeight = (height + 1) / 2
-    var result = [UInt16](repeating: 0, count: newWidth * newHeight)
-    for y in 0..<newHeight {
-      let upper = 2 * y * width
-      let lower = min(2 * y + 1, height - 1) * width
-      for x in 0..<newWidth {
-        let left = 2 * x
-        let right = min(left + 1, width - 1)
-        let sum =
-          UInt32(parts[upper + left]) + UInt32(parts[upper + right]) + UInt32(parts[lower + left])
-          + UInt32(parts[lower + right])
-        result[y * newWidth + x] = UInt16(sum / 4)
-      }
-    }
-    return MaskPlane(width: newWidth, height: newHeight, parts: result)
+    MaskPlane(
+      width: (width + 1) / 2, height: (height + 1) / 2,
+      parts: parts.halved(width: width, height: height) {
+        UInt16((UInt32($0) + UInt32($1) + UInt32($2) + UInt32($3)) / 4)
+      })
   }
 
   /// A rectangle of the mask; it lies inside.
   func cropped(to region: PixelRegion) -> MaskPlane {
-    var values: [UInt16] = []
-    values.reserveCapacity(region.width * region.height)
-    for row in region.y..<region.maxY {
-      values += parts[row * width + region.x..<row * width + region.maxX]
-    }
-    return MaskPlane(width: region.width, height: region.height, parts: values)
+    MaskPlane(
+      width: region.width, height: region.height, parts: parts.cropped(to: region, width: width))
   }
 
   /// Lets a body write shares at fixed addresses, rows from top to bottom.
@@ -91,5 +76,50 @@ struct MaskPlane: Sendable {
     parts.withUnsafeMutableBufferPointer { buffer in
       if let base = buffer.baseAddress { body(base) }
     }
+  }
+}
+
+/// Values of pixels, rows from top to bottom.
+extension Array {
+  /// One value for each 2 × 2; the last column and row are repeated at odd edges.
+  ///
+  /// - Parameters:
+  ///   - width: Columns.
+  ///   - height: Rows.
+  ///   - mean: Of the upper left, upper right, lower left and lower right value.
+  /// - Returns: `[(height + 1) / 2, (width + 1) / 2]`.
+  func halved(
+    width: Int, height: Int, mean: (Element, Element, Element, Element) -> Element
+  ) -> [Element] {
+    let newWidth = (width + 1) / 2
+    let newHeight = (height + 1) / 2
+    return withUnsafeBufferPointer { source in
+      [Element](unsafeUninitializedCapacity: newWidth * newHeight) { target, count in
+        for y in 0..<newHeight {
+          let upper = 2 * y * width
+          let lower = Swift.min(2 * y + 1, height - 1) * width
+          for x in 0..<newWidth {
+            let left = 2 * x
+            let right = Swift.min(left + 1, width - 1)
+            target.initializeElement(
+              at: y * newWidth + x,
+              to: mean(
+                source[upper + left], source[upper + right], source[lower + left],
+                source[lower + right]))
+          }
+        }
+        count = newWidth * newHeight
+      }
+    }
+  }
+
+  /// The values of a rectangle that lies inside.
+  func cropped(to region: PixelRegion, width: Int) -> [Element] {
+    var values: [Element] = []
+    values.reserveCapacity(region.width * region.height)
+    for row in region.y..<region.maxY {
+      values += self[row * width + region.x..<row * width + region.maxX]
+    }
+    return values
   }
 }

@@ -67,11 +67,7 @@ struct DensityScale: Sendable {
 extension Plane {
   /// A rectangle of the plane; it lies inside.
   func cropped(to region: PixelRegion) -> Plane {
-    var values: [Float] = []
-    values.reserveCapacity(region.width * region.height)
-    for row in region.y..<region.maxY {
-      values += self.values[row * width + region.x..<row * width + region.maxX]
-    }
-    return Plane(width: region.width, height: region.height, values: values)
+    Plane(
+      width: region.width, height: region.height, values: values.cropped(to: region, width: width))
   }
 }

@@ -157,25 +157,8 @@ extension Plane {
 
   /// Means of 2 × 2 values; the last column and row are repeated at odd edges.
   func halved() -> Plane {
-    var result = Plane(width: (width + 1) / 2, height: (height + 1) / 2)
-    let (width, height) = (width, height)
-    let newWidth = result.width
-    let newHeight = result.height
-    values.withUnsafeBufferPointer { source in
-      result.values.withUnsafeMutableBufferPointer { target in
-        for y in 0..<newHeight {
-          let upper = 2 * y * width
-          let lower = min(2 * y + 1, height - 1) * width
-          for x in 0..<newWidth {
-            let left = 2 * x
-            let right = min(left + 1, width - 1)
-            target[y * newWidth + x] =
-              (source[upper + left] + source[upper + right] + source[lower + left]
-                + source[lower + right]) / 4
-          }
-        }
-      }
-    }
-    return result
+    Plane(
+      width: (width + 1) / 2, height: (height + 1) / 2,
+      values: values.halved(width: width, height: height) { ($0 + $1 + $2 + $3) / 4 })
   }
 }

@@ -38,13 +38,13 @@ struct UnscannedArea {
       filled = TissueMask.closed(filled, columns: columns, rows: rows, radius: 2)
       // Overexposed lumens may have the same colour.
       TissueMask.dropSmallParts(&filled, columns: columns, rows: rows)
-      guard
-        color.sum < 3 * 170
-          || Self.showsGlass(image, beside: color, filled, columns: columns, side: side),
-        CellOutline(of: filled, columns: columns, rows: rows).isStraight
-      else { continue }
       let reached = TissueMask.spread(
         filled, columns: columns, rows: rows, radius: 1, value: true)
+      guard
+        color.sum < 3 * 170
+          || Self.showsGlass(image, beside: color, reached, columns: columns, side: side),
+        CellOutline(of: filled, columns: columns, rows: rows).isStraight
+      else { continue }
       for (region, isReached) in zip(regions, reached) where isReached {
         for y in region.y..<region.maxY {
           for x in region.x..<region.maxX
@@ -57,13 +57,11 @@ struct UnscannedArea {
     self.pixels = pixels
   }
 
-  /// Whether what is not filled holds glass of its own; otherwise the colour itself is that of glass.
+  /// Whether cells that the filling does not reach hold glass of their own; otherwise the colour itself is that of glass.
   private static func showsGlass(
-    _ image: RGBImage, beside color: RGBColor, _ filled: [Bool], columns: Int, side: Int
+    _ image: RGBImage, beside color: RGBColor, _ reached: [Bool], columns: Int, side: Int
   ) -> Bool {
     var scanned = Plane(width: image.width, height: image.height, filledWith: 1)
-    let reached = TissueMask.spread(
-      filled, columns: columns, rows: filled.count / columns, radius: 1, value: true)
     scanned.clear(cells: reached, columns: columns, side: side)
     let white = WhitePoint(image, where: scanned)
     let levels = [
