@@ -96,4 +96,11 @@ public struct RGBColor: Hashable, Codable, Sendable {
 
   /// Glass without tissue.
   public static let white = RGBColor(red: 255, green: 255, blue: 255)
+
+  /// Levels by which the most unlike channel differs.
+  public func distance(to other: RGBColor) -> Int {
+    max(
+      abs(Int(red) - Int(other.red)), abs(Int(green) - Int(other.green)),
+      abs(Int(blue) - Int(other.blue)))
+  }
 }

@@ -93,7 +93,7 @@ public enum TissueMask {
   }
 
   /// Gives `value` to every cell that has a cell of that value within a square of that radius.
-  static func spread(
+  package static func spread(
     _ cells: [Bool], columns: Int, rows: Int, radius: Int, value: Bool
   ) -> [Bool] {
     var across = cells

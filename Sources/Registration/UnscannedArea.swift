@@ -1,17 +1,28 @@
-import Rasters
+public import Rasters
 
 /// What a file holds where the scanner took nothing: one exact colour up to straight edges.
 ///
 /// Scanners leave out where they see no tissue, and whatever writes the file fills a rectangle up, often with a white
 /// that is whiter than the glass, which then looks like pale tissue.
-struct UnscannedArea {
+public struct UnscannedArea {
+  /// The colours that fill what was left out, from white to black.
+  public let colors: [RGBColor]
   /// Whether the scanner took nothing there, for every pixel of the picture, row by row.
   let pixels: [Bool]
 
+  /// Levels by which a codec changes the filling near its edges.
+  public static let fraying = 6
   /// A colour that fills a smaller share of the cells is left alone.
   private static let leastShare = 0.02
-  /// Levels by which a codec changes the filling near its edges.
-  private static let fraying = 6
+
+  /// Looks a slide through.
+  ///
+  /// - Parameters:
+  ///   - image: The whole slide.
+  ///   - pixelSize: Microns a pixel, at most 32.
+  public init(_ image: RGBImage, pixelSize: Double) {
+    self.init(image, cell: max(1, Int((32 / pixelSize).rounded())))
+  }
 
   /// - Parameters:
   ///   - image: The whole slide.
@@ -30,7 +41,13 @@ struct UnscannedArea {
       if image.isFilled(with: color, region) { tally[color, default: 0] += 1 }
     }
     var pixels = [Bool](repeating: false, count: image.width * image.height)
-    for (color, count) in tally where Double(count) >= Self.leastShare * Double(regions.count) {
+    var colors: [RGBColor] = []
+    // From white to black: glass that is as even as a filling is none for having a white filling beside it.
+    let candidates = tally.keys.filter {
+      $0.isGrey && Double(tally[$0] ?? 0) >= Self.leastShare * Double(regions.count)
+    }.sorted { ($0.sum, $0.red, $0.green) > ($1.sum, $1.red, $1.green) }
+    var taken = [Bool](repeating: false, count: regions.count)
+    for color in candidates {
       // A codec spoils pixels of the filling near its edges, which frays them.
       var filled = regions.map {
         2 * image.count(color, within: 1, in: $0) >= $0.width * $0.height
@@ -40,11 +57,15 @@ struct UnscannedArea {
       TissueMask.dropSmallParts(&filled, columns: columns, rows: rows)
       let reached = TissueMask.spread(
         filled, columns: columns, rows: rows, radius: 1, value: true)
+      let takenWithIt = zip(taken, reached).map { $0 || $1 }
       guard
-        color.sum < 3 * 170
-          || Self.showsGlass(image, beside: color, reached, columns: columns, side: side),
+        color.isDark
+          || Self.showsGlass(
+            image, beside: color, outside: takenWithIt, columns: columns, side: side),
         CellOutline(of: filled, columns: columns, rows: rows).isStraight
       else { continue }
+      colors.append(color)
+      taken = takenWithIt
       for (region, isReached) in zip(regions, reached) where isReached {
         for y in region.y..<region.maxY {
           for x in region.x..<region.maxX
@@ -55,14 +76,15 @@ struct UnscannedArea {
       }
     }
     self.pixels = pixels
+    self.colors = colors
   }
 
-  /// Whether cells that the filling does not reach hold glass of their own; otherwise the colour itself is that of glass.
+  /// Whether cells that no filling reaches hold glass of another colour; otherwise the colour itself is that of glass.
   private static func showsGlass(
-    _ image: RGBImage, beside color: RGBColor, _ reached: [Bool], columns: Int, side: Int
+    _ image: RGBImage, beside color: RGBColor, outside cells: [Bool], columns: Int, side: Int
   ) -> Bool {
     var scanned = Plane(width: image.width, height: image.height, filledWith: 1)
-    scanned.clear(cells: reached, columns: columns, side: side)
+    scanned.clear(cells: cells, columns: columns, side: side)
     let white = WhitePoint(image, where: scanned)
     let levels = [
       (white.red, color.red), (white.green, color.green), (white.blue, color.blue),
@@ -90,12 +112,11 @@ extension RGBImage {
 }
 
 extension RGBColor {
+  /// Whether it is no stain's.
+  fileprivate var isGrey: Bool { max(red, green, blue) - min(red, green, blue) < 24 }
+
   fileprivate var sum: Int { Int(red) + Int(green) + Int(blue) }
 
-  /// Levels by which the most unlike channel differs.
-  fileprivate func distance(to other: RGBColor) -> Int {
-    max(
-      abs(Int(red) - Int(other.red)), abs(Int(green) - Int(other.green)),
-      abs(Int(blue) - Int(other.blue)))
-  }
+  /// Whether it is not that of glass.
+  fileprivate var isDark: Bool { sum < 3 * 170 }
 }

@@ -180,7 +180,8 @@ public struct PairedDatasetMaker: Sendable {
     }
     let coarse = max(TissueMap.pixelSize, pair.fixed.pixelSize.mean)
     let overview = try sections.fixed.source(pixelSize: coarse, option: "--fixed-pixel-size")
-    let tissue = try TissueMap(of: overview, pixelSize: overview.pixelSize.mean)
+    let tissue = try TissueMap(
+      of: overview, pixelSize: overview.pixelSize.mean, fillings: pair.fixedFillings)
     let found = SplitSquares.tissueSquares(
       tissue: tissue, width: pair.fixed.width, height: pair.fixed.height,
       pixelSize: pair.fixed.pixelSize, tileSize: index.tileSize)

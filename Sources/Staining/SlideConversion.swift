@@ -131,7 +131,8 @@ public struct SlideConversion: Sendable {
     var convertedNow = 0
     let rowsDone = resumed.map { $0.nextRow - plan.rows.lowerBound } ?? 0
     surroundings.started(rowsDone * plan.columns.count, plan.tileCount)
-    let needsConversion = try needsConversion()
+    let background = try backgroundRule()
+    let needsConversion = Self.needsConversion(background)
     let parallelism = context.parallelism
     let stitcher = TileStitcher(
       plan: plan, batchSize: converter.batchSize, concurrency: parallelism.threadCount,
@@ -172,7 +173,7 @@ public struct SlideConversion: Sendable {
     }
     do {
       try convert(
-        stitcher, from: resumed?.nextRow, needsConversion: needsConversion,
+        stitcher, from: resumed?.nextRow, background: background,
         isCancelled: surroundings.isCancelled, emit: take)
     } catch let error as CancellationError {
       // In the middle of a row, which may take an hour: the rows before it are kept.
@@ -186,19 +187,22 @@ public struct SlideConversion: Sendable {
 
   /// Hands out finished rows, from a walk of the whole slide or tile by tile.
   private func convert(
-    _ stitcher: TileStitcher, from row: Int?,
-    needsConversion: @escaping @Sendable (SourceTile) -> Bool,
+    _ stitcher: TileStitcher, from row: Int?, background: BackgroundRule?,
     isCancelled: @escaping @Sendable () -> Bool, emit: (StitchedBand) throws -> Void
   ) throws {
+    let needsConversion = Self.needsConversion(background)
     if let joint = jointStitcher(isCancelled: isCancelled) {
       return try joint.run(
-        source: source, from: row, needsConversion: needsConversion, emit: emit)
+        source: source, from: row, needsConversion: needsConversion,
+        kept: { background?.kept($0) }, emit: emit)
     }
     try stitcher.run(
       source: source, from: row, needsConversion: needsConversion,
       convert: { tiles in
         if isCancelled() { throw CancellationError() }
-        return try converter.convert(tiles)
+        let converted = try converter.convert(tiles)
+        guard let background else { return converted }
+        return zip(tiles, converted).map { background.keeping($0, in: $1) }
       }, emit: emit)
   }
 
@@ -221,11 +225,18 @@ public struct SlideConversion: Sendable {
     return joint.estimatesPerTile / Double(bridge.moveCount)
   }
 
-  /// Whether a tile has tissue; true for all where background is converted, too.
-  private func needsConversion() throws -> @Sendable (SourceTile) -> Bool {
-    guard !options.convertsBackground else { return { _ in true } }
-    let detector = try TissueDetector(sampling: source)
-    return { detector.tissueShare(of: $0.image) >= ConversionOptions.leastTissueShare }
+  /// What is left as it is; nothing where background is converted, too.
+  private func backgroundRule() throws -> BackgroundRule? {
+    guard !options.convertsBackground else { return nil }
+    return BackgroundRule(
+      detector: try TissueDetector(sampling: source, fillings: source.slide.fillings()),
+      overlap: options.overlap)
+  }
+
+  private static func needsConversion(
+    _ background: BackgroundRule?
+  ) -> @Sendable (SourceTile) -> Bool {
+    { tile in background?.needsConversion(tile) ?? true }
   }
 
   /// Tiles with tissue, from an overview of the slide; what a dry run tells.
@@ -233,7 +244,8 @@ public struct SlideConversion: Sendable {
     guard !options.convertsBackground else { return plan.tileCount }
     let coarse = max(TissueMap.pixelSize, pixelSize.mean)
     let overview = try source.slide.source(pixelSize: coarse)
-    let map = try TissueMap(of: overview, pixelSize: overview.pixelSize.mean)
+    let map = try TissueMap(
+      of: overview, pixelSize: overview.pixelSize.mean, fillings: source.slide.fillings())
     var count = 0
     for row in plan.rows {
       for column in plan.columns {
@@ -284,7 +296,7 @@ public struct SlideConversion: Sendable {
     guard plan.tileCount * stateCount * tileBytes <= Self.largestTrajectory else {
       throw StainingError.trajectoryTooLarge(path: source.slide.path, tileCount: plan.tileCount)
     }
-    let needsConversion = try needsConversion()
+    let background = try backgroundRule()
     let parallelism = context.parallelism
     let stitcher = TileStitcher(
       plan: plan, batchSize: 1, concurrency: parallelism.threadCount,
@@ -295,14 +307,16 @@ public struct SlideConversion: Sendable {
     for index in (0..<stateCount).reversed() {
       var picture = RGBImage(width: plan.region.width, height: plan.region.height)
       try stitcher.run(
-        source: source, needsConversion: needsConversion,
+        source: source, needsConversion: Self.needsConversion(background),
         convert: { tiles in
           try tiles.map { tile in
             if isCancelled() { throw CancellationError() }
             let place = TilePlace(x: tile.x, y: tile.y)
             if let states = kept.withLock({ $0[place] }) { return states[index].map(Float.init) }
             let states = try bridge.states(tile).map { state in
-              state.map { UInt8(min(max($0 + 0.5, 0), 255.5)) }
+              (background?.keeping(tile, in: state) ?? state).map {
+                UInt8(min(max($0 + 0.5, 0), 255.5))
+              }
             }
             kept.withLock { $0[place] = states }
             return states[index].map(Float.init)

@@ -11,6 +11,10 @@ struct PairedSections: Sendable {
   let fixed: SlideSource
   let moving: WarpedSource
   let transform: SectionTransform
+  /// The colours that fill what the scanner left out of the fixed slide.
+  let fixedFillings: [RGBColor]
+  /// The same of the moving slide.
+  let movingFillings: [RGBColor]
   private let movingExtent: MicronPoint
 
   init(_ sections: PairedDatasetMaker.Sections, pixelSizeMicrons: Double) throws {
@@ -26,6 +30,8 @@ struct PairedSections: Sendable {
     moving = WarpedSource(
       raster, movingPixelSize: raster.pixelSize, transform: transform,
       pixelSize: fixed.pixelSize, width: fixed.width, height: fixed.height)
+    fixedFillings = try sections.fixed.fillings(option: "--fixed-pixel-size")
+    movingFillings = try sections.moving.fillings(option: "--moving-pixel-size")
     movingExtent = MicronPoint(
       x: Double(sections.moving.width) * movingSize.x,
       y: Double(sections.moving.height) * movingSize.y)
@@ -89,8 +95,8 @@ struct TileCutter: Sendable {
     for split in DatasetSplit.allCases {
       try DurableFile.makeFolder("\(folder)/\(split.rawValue)")
     }
-    let fixedDetector = try TissueDetector(sampling: pair.fixed)
-    let movingDetector = try TissueDetector(sampling: pair.moving)
+    let fixedDetector = try TissueDetector(sampling: pair.fixed, fillings: pair.fixedFillings)
+    let movingDetector = try TissueDetector(sampling: pair.moving, fillings: pair.movingFillings)
     var kept: [String: Int] = [:]
     var leftOut = DatasetIndex.LeftOut()
     for first in stride(from: 0, to: jobs.count, by: Self.groupSize) {

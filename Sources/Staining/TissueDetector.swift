@@ -1,13 +1,16 @@
 public import Rasters
+import Registration
 
 /// Tells tissue from glass in a raster, from a tile's own pixels and the glass of the whole slide.
 ///
 /// A block of 8 × 8 pixels is tissue where a channel of its mean is darker than glass by more than
 /// ``colorDistance`` levels, or where its luminance varies by more than ``texture`` levels (standard
-/// deviation), which finds unstained tissue, all edges and no colour.
-public struct TissueDetector: Hashable, Codable, Sendable {
+/// deviation), which finds unstained tissue, all edges and no colour. What the scanner left out is neither.
+public struct TissueDetector: Hashable, Sendable {
   /// The colour of clear glass: red, green, blue, 0…255.
   public let glass: [Double]
+  /// The colours that fill what the scanner left out.
+  public let fillings: [RGBColor]
 
   /// Edge of a block, in pixels.
   public static let blockSize = 8
@@ -16,12 +19,13 @@ public struct TissueDetector: Hashable, Codable, Sendable {
   /// Deviation of luminance from which a block is tissue: beyond noise and JPEG (1 to 2 levels).
   public static let texture = 4.5
 
-  /// Takes a known colour of glass.
+  /// Takes known colours of glass and of what was left out.
   ///
   /// - Precondition: Three channels.
-  public init(glass: [Double]) {
+  public init(glass: [Double], fillings: [RGBColor] = []) {
     precondition(glass.count == 3, "\(glass.count) channels of glass")
     self.glass = glass
+    self.fillings = fillings
   }
 
   /// Finds the colour of glass in a raster.
@@ -30,9 +34,11 @@ public struct TissueDetector: Hashable, Codable, Sendable {
   /// it is wanted later. Glass is the brightest level that at least a hundredth of the flat blocks share;
   /// where no flat block is bright, white paper (245).
   ///
-  /// - Parameter source: The whole raster.
+  /// - Parameters:
+  ///   - source: The whole raster.
+  ///   - fillings: The colours that fill what the scanner left out.
   /// - Throws: What the source throws.
-  public init(sampling source: some PixelSource) throws {
+  public init(sampling source: some PixelSource, fillings: [RGBColor] = []) throws {
     let patch = 256
     let columns = min(8, (source.width + patch - 1) / patch)
     let rows = min(8, (source.height + patch - 1) / patch)
@@ -44,10 +50,12 @@ public struct TissueDetector: Hashable, Codable, Sendable {
         let image = try source.read(
           PixelRegion(
             x: x, y: y, width: min(patch, source.width), height: min(patch, source.height)))
-        flat += Self.blocks(of: image).filter { $0.deviation < Self.flatness }
+        flat += Self.blocks(of: image, fillings: fillings).filter {
+          $0.isScanned && $0.deviation < Self.flatness
+        }
       }
     }
-    self.init(glass: Self.glass(of: flat))
+    self.init(glass: Self.glass(of: flat), fillings: fillings)
   }
 
   /// The share of a picture's whole blocks that are tissue, 0…1; 0 for a picture under one block.
@@ -59,11 +67,27 @@ public struct TissueDetector: Hashable, Codable, Sendable {
 
   /// Whether each whole block of a picture is tissue, row by row.
   public func tissueBlocks(of image: RGBImage) -> [Bool] {
-    Self.blocks(of: image).map { block in
-      block.deviation > Self.texture || glass[0] - block.red > Self.colorDistance
+    blockContents(of: image).map { $0 == .tissue }
+  }
+
+  /// What a block holds.
+  enum Content { case tissue, glass, unscanned }
+
+  /// What each whole block of a picture holds, row by row.
+  func blockContents(of image: RGBImage) -> [Content] {
+    Self.blocks(of: image, fillings: fillings).map { block in
+      guard block.isScanned else { return .unscanned }
+      let isTissue =
+        block.deviation > Self.texture || glass[0] - block.red > Self.colorDistance
         || glass[1] - block.green > Self.colorDistance
         || glass[2] - block.blue > Self.colorDistance
+      return isTissue ? .tissue : .glass
     }
+  }
+
+  /// Whether a pixel has a colour that fills what the scanner left out, as a codec may have changed it.
+  func isFilling(_ color: RGBColor) -> Bool {
+    fillings.contains { $0.distance(to: color) <= UnscannedArea.fraying }
   }
 
   /// Deviation of luminance below which a block may be glass.
@@ -76,6 +100,7 @@ public struct TissueDetector: Hashable, Codable, Sendable {
     var green: Double
     var blue: Double
     var deviation: Double
+    var isScanned = true
     var luminance: Double { 0.299 * red + 0.587 * green + 0.114 * blue }
   }
 
@@ -94,7 +119,22 @@ public struct TissueDetector: Hashable, Codable, Sendable {
     ]
   }
 
-  private static func blocks(of image: RGBImage) -> [Block] {
+  /// Whether a quarter of a block's pixels or more have a colour that fills what was left out.
+  private static func isFilled(
+    _ image: RGBImage, x: Int, y: Int, with fillings: [RGBColor]
+  ) -> Bool {
+    fillings.contains { color in
+      var count = 0
+      for row in y..<y + blockSize {
+        for column in x..<x + blockSize where image[column, row].distance(to: color) <= 1 {
+          count += 1
+        }
+      }
+      return 4 * count >= blockSize * blockSize
+    }
+  }
+
+  private static func blocks(of image: RGBImage, fillings: [RGBColor]) -> [Block] {
     let columns = image.width / blockSize
     let rows = image.height / blockSize
     let pixelCount = Double(blockSize * blockSize)
@@ -123,7 +163,9 @@ public struct TissueDetector: Hashable, Codable, Sendable {
           blocks.append(
             Block(
               red: Double(red) / pixelCount, green: Double(green) / pixelCount,
-              blue: Double(blue) / pixelCount, deviation: variance.squareRoot() / 256))
+              blue: Double(blue) / pixelCount, deviation: variance.squareRoot() / 256,
+              isScanned: !isFilled(
+                image, x: column * blockSize, y: row * blockSize, with: fillings)))
         }
       }
     }
@@ -148,9 +190,10 @@ public struct TissueMap: Sendable {
   /// - Parameters:
   ///   - source: The whole fixed slide, at ``pixelSize`` or its own if that is coarser.
   ///   - pixelSize: Microns a pixel of the source.
+  ///   - fillings: The colours that fill what the scanner left out.
   /// - Throws: What the source throws.
-  public init(of source: some PixelSource, pixelSize: Double) throws {
-    let detector = try TissueDetector(sampling: source)
+  public init(of source: some PixelSource, pixelSize: Double, fillings: [RGBColor] = []) throws {
+    let detector = try TissueDetector(sampling: source, fillings: fillings)
     let size = TissueDetector.blockSize
     columns = source.width / size
     rows = source.height / size

@@ -107,11 +107,14 @@ public struct JointStitcher: Sendable {
   ///   - firstRow: The first tile row not yet handed out; as in ``TileStitcher`` the row before it is computed
   ///     again. The plan's first unless given.
   ///   - needsConversion: Whether a tile is converted, from its source pixels alone.
+  ///   - kept: What a converted tile keeps of its source, from its source pixels alone; nothing unless given.
   ///   - emit: Takes finished rows, from top to bottom; a band may be empty.
   /// - Throws: What the source, the walk or a closure throws.
   public func run(
     source: any PixelSource, from firstRow: Int? = nil,
-    needsConversion: @Sendable (SourceTile) -> Bool, emit: (StitchedBand) throws -> Void
+    needsConversion: @Sendable (SourceTile) -> Bool,
+    kept: @Sendable (SourceTile) -> KeptSource? = { _ in nil },
+    emit: (StitchedBand) throws -> Void
   ) throws {
     precondition(
       source.width == plan.width && source.height == plan.height,
@@ -128,11 +131,21 @@ public struct JointStitcher: Sendable {
     }
     let last = moves.count - 1
     var share = BandBlender(plan: plan, startingAt: first)
+    let pixelCount = plan.tileSize * plan.tileSize
+    let whole = KeptSource(tissue: Array(repeating: 1, count: pixelCount)).channels
+    let untouched = [Float](repeating: 0, count: 3 * pixelCount)
     for row in first..<plan.rows.upperBound {
       var flags: [Bool] = []
       let rows = try makeMove(last, row: row, &moves, needsConversion) { flags = $0 }
       let y = moves[last].blender.nextY - rows.count / (3 * plan.region.width)
-      let image = try finished(rows, y: y, row: row, flags: flags, share: &share, move: moves[last])
+      let strip = moves[last].strip
+      for (column, isConverted) in zip(plan.columns, flags) {
+        let values =
+          isConverted
+          ? kept(strip.tile(column: column, row: row))?.channels ?? whole : untouched
+        share.add(values, column: column, row: row)
+      }
+      let image = try finished(rows, y: y, shares: share.finishedSums(row: row), strip: strip)
       try emit(
         StitchedBand(
           image: image, y: y, row: row, convertedCount: flags.count { $0 },
@@ -164,31 +177,27 @@ public struct JointStitcher: Sendable {
   }
 
   /// The last state as a picture, crossing over to the source where tiles were not converted.
+  ///
+  /// - Parameters:
+  ///   - rows: The last state.
+  ///   - y: The first row of pixels.
+  ///   - shares: For each pixel what ``KeptSource/channels`` of the converted tiles blend to.
+  ///   - strip: The source.
+  /// - Returns: The picture, as wide as the plan's region.
+  /// - Throws: What the walk throws.
   private func finished(
-    _ rows: [Float], y: Int, row: Int, flags: [Bool], share: inout BandBlender, move: JointMove
+    _ rows: [Float], y: Int, shares: [Float], strip: SourceStrip
   ) throws -> RGBImage {
-    let count = plan.tileSize * plan.tileSize * 3
-    let (whole, nothing) = (
-      [Float](repeating: 1, count: count), [Float](repeating: 0, count: count)
-    )
-    for (column, isConverted) in zip(plan.columns, flags) {
-      share.add(isConverted ? whole : nothing, column: column, row: row)
-    }
-    let shares = share.finishedSums(row: row)
     let width = plan.region.width
     guard !rows.isEmpty else { return RGBImage(width: width, height: 0, pixels: []) }
     let height = rows.count / (3 * width)
-    let levels = try walk.levels(rows, origin: (plan.region.x, y))
-    let source = move.strip.cropped(
+    var levels = try walk.levels(rows, origin: (plan.region.x, y))
+    let source = strip.cropped(
       to: PixelRegion(x: plan.region.x, y: y, width: width, height: height))
-    let pixels = [UInt8](unsafeUninitializedCapacity: rows.count) { pixels, filled in
-      for index in 0..<rows.count {
-        let level =
-          shares[index] * levels[index] + (1 - shares[index]) * Float(source.pixels[index])
-        pixels[index] = UInt8(min(max(level + 0.5, 0), 255.5))
-      }
-      filled = rows.count
+    KeptSource.apply(to: &levels, source: source) {
+      (shares[$0 * 3], shares[$0 * 3 + 1], shares[$0 * 3 + 2])
     }
-    return RGBImage(width: width, height: height, pixels: pixels)
+    return RGBImage(
+      width: width, height: height, pixels: levels.map { UInt8(min(max($0 + 0.5, 0), 255.5)) })
   }
 }

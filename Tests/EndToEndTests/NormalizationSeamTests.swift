@@ -42,15 +42,57 @@ struct NormalizationSeamTests {
       PixelRegion(x: 0, y: 0, width: slide.width, height: slide.height), level: 0)
   }
 
-  private func converted(_ name: String, _ mode: String) throws -> RGBImage {
+  private func converted(
+    _ name: String, _ mode: String, _ more: String...
+  ) throws -> RGBImage {
     let model = SharedData.packageFolder
       .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
-    let outcome = try tool.run([
-      "convert", scratch.path("\(name).tif"), "--model", model, "-o", scratch.path("out.tif"),
-      "--normalization", mode, "--compression", "none", "--force",
-    ])
+    let outcome = try tool.run(
+      [
+        "convert", scratch.path("\(name).tif"), "--model", model, "-o", scratch.path("out.tif"),
+        "--normalization", mode, "--compression", "none", "--force",
+      ] + more)
     #expect(outcome.status == 0, "\(outcome.diagnostics)")
     return try pixels("out.tif")
+  }
+
+  @Test("glass keeps its pixels in tiles with tissue, as it does in tiles without")
+  func glass() throws {
+    let source = try pixels("plain.tif")
+    let result = try converted("plain", "running")
+    let painted = try converted("plain", "running", "--all-tiles")
+    // Blocks of glass which the network paints no darker, three blocks away from anything else.
+    let (side, count) = (8, source.width / 8)
+    func places(_ block: Int) -> [(x: Int, y: Int)] {
+      (0..<side * side).map {
+        (block % count * side + $0 % side, block / count * side + $0 / side)
+      }
+    }
+    let isGlass = (0..<count * count).map { block in
+      let darkening = places(block).reduce(0) { sum, place in
+        sum + Int(source[place.x, place.y].green) - Int(painted[place.x, place.y].green)
+      }
+      return darkening <= 2 * side * side
+        && places(block).allSatisfy { source[$0.x, $0.y].green > 232 }
+    }
+    var (blocks, kept, changed) = (0, 0, 0)
+    for block in isGlass.indices {
+      let (column, row) = (block % count, block / count)
+      guard (3..<count - 3).contains(column), (3..<count - 3).contains(row) else { continue }
+      let isDeep = (row - 3...row + 3).allSatisfy { y in
+        (column - 3...column + 3).allSatisfy { isGlass[y * count + $0] }
+      }
+      guard isDeep else { continue }
+      func change(_ image: RGBImage) -> Int {
+        places(block).map { image[$0.x, $0.y].distance(to: source[$0.x, $0.y]) }.max() ?? 0
+      }
+      blocks += 1
+      if change(result) <= 1 { kept += 1 }
+      if change(painted) >= 3 { changed += 1 }
+    }
+    #expect(blocks > 300)
+    #expect(kept > blocks * 95 / 100, "\(kept) of \(blocks)")
+    #expect(changed > blocks * 95 / 100, "\(changed) of \(blocks)")
   }
 
   /// How much more the colours step across the upright borders of tiles than elsewhere, in levels.

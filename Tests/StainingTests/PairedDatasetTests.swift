@@ -228,6 +228,44 @@ struct TissueDetectorTests {
     #expect(detector.tissueShare(of: unstained) > 0.9)
   }
 
+  @Test(
+    "what the scanner left out is neither tissue nor glass", arguments: [0, 128, 255] as [UInt8])
+  func fillings(level: UInt8) throws {
+    // Codecs leave no exact glass; dimmer than the white that files are filled with.
+    var generator = SeededGenerator(seed: 6)
+    var scan = section(width: 700, height: 600, glassFrom: 0.5, seed: 4)
+    for index in scan.pixels.indices {
+      scan.pixels[index] = UInt8(Int(scan.pixels[index]) * 230 / 245 + Int(generator.next() % 3))
+    }
+    let filling = RGBColor(red: level, green: level, blue: level)
+    var image = RGBImage(width: 1400, height: 1200, filledWith: filling)
+    image.paste(scan, x: 300, y: 260)
+    let folder = try TemporaryDirectory()
+    try writeSlide(image, folder.path("filled.tif"), microns: 2)
+    let slide = try Slide(path: folder.path("filled.tif"))
+    let fillings = try slide.fillings()
+    #expect(fillings == [filling])
+    let detector = try TissueDetector(sampling: image, fillings: fillings)
+    #expect(abs(detector.glass[1] - 229) < 3)
+    let share = detector.tissueShare(of: image)
+    let wanted = Double(350 * 600) / Double(1400 * 1200)
+    #expect(abs(share - wanted) < 0.02, "\(share) of \(wanted)")
+    // Told nothing, it takes the filling or the glass for tissue.
+    let naive = try TissueDetector(sampling: image)
+    #expect(naive.tissueShare(of: image) > 2 * wanted - 0.02)
+  }
+
+  @Test("one flat colour up to straight edges is a stain's, or the glass's own")
+  func noFillings() throws {
+    let folder = try TemporaryDirectory()
+    var image = RGBImage(width: 900, height: 900, filledWith: glass)
+    image.paste(
+      RGBImage(width: 400, height: 300, filledWith: RGBColor(red: 120, green: 60, blue: 140)),
+      x: 200, y: 200)
+    try writeSlide(image, folder.path("flat.tif"), microns: 1)
+    #expect(try Slide(path: folder.path("flat.tif")).fillings().isEmpty)
+  }
+
   @Test("shares of squares are rounded, none of three goes without, and the rest is for training")
   func shares() {
     let shares = SplitShares.standard

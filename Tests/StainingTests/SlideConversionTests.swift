@@ -72,6 +72,51 @@ struct SlideConversionTests {
   }
 
   @Test(
+    "glass stays in tiles with tissue, up to the tissue, unless a tile is what the network gives")
+  func openGlass() throws {
+    let glass = PixelRegion(x: 744, y: 0, width: 456, height: 900)
+    let beside = PixelRegion(x: 744, y: 0, width: 24, height: 900)
+    let result = try converted(try conversion(randomModel(microns: 0.5)))
+    #expect(result.cropped(to: glass) == image.cropped(to: glass))
+    let tissue = PixelRegion(x: 700, y: 0, width: 20, height: 900)
+    let all = try converted(
+      try conversion(randomModel(microns: 0.5)) { $0.convertsBackground = true })
+    #expect(result.cropped(to: tissue) == all.cropped(to: tissue))
+    let plain = try converted(try conversion(randomModel(microns: 0.5)) { $0.overlap = 0 })
+    #expect(plain.cropped(to: beside) != image.cropped(to: beside))
+  }
+
+  @Test("what was not scanned stays, to the pixel, and the tissue beside it is converted")
+  func filling() throws {
+    var filled = section(width: 1200, height: 900, glassFrom: 1, seed: 32)
+    let black = PixelRegion(x: 602, y: 0, width: 598, height: 900)
+    filled.paste(
+      RGBImage(
+        width: 598, height: 900, filledWith: RGBColor(red: 0, green: 0, blue: 0)), x: 602, y: 0)
+    try writeSlide(filled, folder.path("filled.tif"), microns: 0.5)
+    let model = randomModel(microns: 0.5)
+    try model.write(to: folder.path("model.safetensors"))
+    func converted(allTiles: Bool) throws -> (RGBImage, Int) {
+      var options = ConversionOptions()
+      options.compression = .none
+      options.convertsBackground = allTiles
+      let conversion = try SlideConversion(
+        slide: try Slide(path: folder.path("filled.tif")), model: model,
+        modelPath: folder.path("model.safetensors"), options: options, restainVersion: "test",
+        context: ComputeContext(parallelism: .serial))
+      let summary = try conversion.run(to: folder.path("out.tif"), replaces: true)
+      return (try pixels("out.tif"), summary.convertedCount)
+    }
+    let (result, count) = try converted(allTiles: false)
+    let (all, allCount) = try converted(allTiles: true)
+    #expect(result.cropped(to: black) == filled.cropped(to: black))
+    #expect(all.cropped(to: black) != filled.cropped(to: black))
+    let tissue = PixelRegion(x: 0, y: 0, width: 602, height: 900)
+    #expect(result.cropped(to: tissue) == all.cropped(to: tissue))
+    #expect(count == allCount - 10)
+  }
+
+  @Test(
     "threads do not change the file, and a region equals the same part of the whole",
     arguments: [NormalizationMode.running, .interpolated])
   func independence(mode: NormalizationMode) throws {

@@ -56,12 +56,13 @@ struct JointStitcherTests {
 
   private func walked(
     _ image: RGBImage, plan: TilePlan, concurrency: Int = 1, forEach: @escaping ForEach = backwards,
-    needsConversion: @escaping @Sendable (SourceTile) -> Bool = { _ in true }
+    needsConversion: @escaping @Sendable (SourceTile) -> Bool = { _ in true },
+    kept: @escaping @Sendable (SourceTile) -> KeptSource? = { _ in nil }
   ) throws -> RGBImage {
     var result = RGBImage(width: plan.region.width, height: plan.region.height)
     let stitcher = JointStitcher(
       plan: plan, walk: Blur(), concurrency: concurrency, forEach: forEach)
-    try stitcher.run(source: image, needsConversion: needsConversion) { band in
+    try stitcher.run(source: image, needsConversion: needsConversion, kept: kept) { band in
       if band.image.height > 0 { result.paste(band.image, x: 0, y: band.y - plan.region.y) }
     }
     return result
@@ -202,6 +203,32 @@ struct JointStitcherTests {
       zip(result.cropped(to: inside).pixels, wanted.pixels)
         .allSatisfy { abs(Int($0) - Int($1)) <= 1 })
     #expect(wanted != image.cropped(to: inside))
+  }
+
+  @Test("converted tiles keep what was not scanned, and a region keeps the same")
+  func keptSource() throws {
+    let image = texture(width: 700, height: 500, seed: 8)
+    // The same places of the raster in every tile that shows them.
+    let kept: @Sendable (SourceTile) -> KeptSource? = { tile in
+      let flags = (0..<256 * 256).map { pixel in
+        let (x, y) = (tile.x + pixel % 256, tile.y + pixel / 256)
+        return x >= 250 && x < 420 && y >= 100 && y < 330
+      }
+      return KeptSource(
+        tissue: flags.map { _ in 1 }, background: flags.map { $0 ? 1 : 0 })
+    }
+    let plan = TilePlan(width: 700, height: 500)
+    let result = try walked(image, plan: plan, kept: kept)
+    let without = try walked(image, plan: plan)
+    let hole = PixelRegion(x: 250, y: 100, width: 170, height: 230)
+    #expect(result.cropped(to: hole) == image.cropped(to: hole))
+    #expect(without.cropped(to: hole) != image.cropped(to: hole))
+    var outside = result
+    outside.paste(without.cropped(to: hole), x: hole.x, y: hole.y)
+    #expect(outside == without)
+    let region = PixelRegion(x: 200, y: 256, width: 300, height: 244)
+    let part = TilePlan(width: 700, height: 500, region: region)
+    #expect(try walked(image, plan: part, kept: kept) == result.cropped(to: part.region))
   }
 
   @Test("an error of the walk reaches the caller")
