@@ -31,10 +31,12 @@ public enum RegistrationOverlay {
     var picture = RGBImage(
       width: 3 * width + 2 * gap, height: 2 * height + gap,
       filledWith: RGBColor(red: 90, green: 90, blue: 90))
-    let here = strength(base, pixelSize)
+    let fillings = other.fillings
+    let here = strength(base, pixelSize, fillings: reference.fillings)
     for (index, panel) in panels.enumerated() {
       let x = index * (width + gap)
-      picture.paste(twoColour(here, strength(panel, pixelSize), like: panel), x: x, y: 0)
+      picture.paste(
+        twoColour(here, strength(panel, pixelSize, fillings: fillings), like: panel), x: x, y: 0)
       picture.paste(checkerboard(base, panel), x: x, y: height + gap)
     }
     return picture
@@ -55,6 +57,9 @@ public enum RegistrationOverlay {
         pixelSize *= 2
       }
     }
+
+    /// The colours that fill what was not scanned.
+    var fillings: [RGBColor] { UnscannedArea(image, pixelSize: pixelSize).colors }
   }
 
   private static func warped(
@@ -81,9 +86,22 @@ public enum RegistrationOverlay {
   }
 
   /// How dark a pixel is in red light, in which two stains look most alike (in all colours where red light shows no
-  /// stain), 0…255, stretched so that pale sections show.
-  private static func strength(_ image: RGBImage, _ pixelSize: Double) -> [UInt8] {
-    let valid = ForeignMatter.validPixels(image, pixelSize: pixelSize)
+  /// stain), 0…255, stretched so that pale sections show; what was not scanned is as bright as glass.
+  ///
+  /// - Parameters:
+  ///   - image: A section as it lies in a panel.
+  ///   - pixelSize: Microns a pixel.
+  ///   - fillings: The colours that fill what was not scanned.
+  private static func strength(
+    _ image: RGBImage, _ pixelSize: Double, fillings: [RGBColor]
+  ) -> [UInt8] {
+    // A panel shows too little of a frame to tell it by its edges.
+    let isFilled = (0..<image.width * image.height).map { index in
+      let color = image[index % image.width, index / image.width]
+      return fillings.contains { $0.distance(to: color) <= UnscannedArea.fraying }
+    }
+    var valid = ForeignMatter.validPixels(image, pixelSize: pixelSize)
+    for index in isFilled.indices where isFilled[index] { valid.values[index] = 0 }
     let white = WhitePoint(image, where: valid)
     let mean = OpticalDensity.mean(of: image, white: (white.red, white.green, white.blue))
     let red = OpticalDensity.red(of: image, white: white.red)
@@ -96,7 +114,9 @@ public enum RegistrationOverlay {
     let hasRed = DensityScale.hasRed(topOfRed, beside: topOfMean)
     let density = hasRed ? red : mean
     let scale = 1 / max(0.03, hasRed ? topOfRed : topOfMean)
-    return density.values.map { UInt8(min(1, $0 * scale) * 225) }
+    return density.values.indices.map {
+      isFilled[$0] ? 0 : UInt8(min(1, density.values[$0] * scale) * 225)
+    }
   }
 
   private static func checkerboard(_ fixed: RGBImage, _ moving: RGBImage) -> RGBImage {
