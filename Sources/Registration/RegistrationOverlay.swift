@@ -92,6 +92,7 @@ public enum RegistrationOverlay {
   ///   - image: A section as it lies in a panel.
   ///   - pixelSize: Microns a pixel.
   ///   - fillings: The colours that fill what was not scanned.
+  /// - Returns: A level a pixel, row by row.
   private static func strength(
     _ image: RGBImage, _ pixelSize: Double, fillings: [RGBColor]
   ) -> [UInt8] {
