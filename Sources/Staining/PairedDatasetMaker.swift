@@ -98,7 +98,8 @@ public struct PairedDatasetMaker: Sendable {
     }
     index.cases.removeAll { $0.name == options.caseName }
     let fixedInput = try Self.input(sections.fixed.path)
-    let pair = try PairedSections(sections, pixelSizeMicrons: index.pixelSizeMicrons)
+    let pair = try PairedSections(
+      sections, pixelSizeMicrons: index.pixelSizeMicrons, forEach: forEach)
     let squares = try squares(
       for: fixedInput, pair: pair, sections: sections, previous: previous, index: &index)
     let staging = URL(fileURLWithPath: folder).appendingPathComponent(

@@ -229,8 +229,13 @@ public struct SlideConversion: Sendable {
   private func backgroundRule() throws -> BackgroundRule? {
     guard !options.convertsBackground else { return nil }
     return BackgroundRule(
-      detector: try TissueDetector(sampling: source, fillings: source.slide.fillings()),
+      detector: try TissueDetector(sampling: source, fillings: fillings()),
       overlap: options.overlap)
+  }
+
+  private func fillings() throws -> [RGBColor] {
+    let parallelism = context.parallelism
+    return try source.slide.fillings { count, body in parallelism.forEach(count: count, body) }
   }
 
   private static func needsConversion(
@@ -245,7 +250,7 @@ public struct SlideConversion: Sendable {
     let coarse = max(TissueMap.pixelSize, pixelSize.mean)
     let overview = try source.slide.source(pixelSize: coarse)
     let map = try TissueMap(
-      of: overview, pixelSize: overview.pixelSize.mean, fillings: source.slide.fillings())
+      of: overview, pixelSize: overview.pixelSize.mean, fillings: fillings())
     var count = 0
     for row in plan.rows {
       for column in plan.columns {

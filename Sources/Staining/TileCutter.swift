@@ -17,7 +17,9 @@ struct PairedSections: Sendable {
   let movingFillings: [RGBColor]
   private let movingExtent: MicronPoint
 
-  init(_ sections: PairedDatasetMaker.Sections, pixelSizeMicrons: Double) throws {
+  init(
+    _ sections: PairedDatasetMaker.Sections, pixelSizeMicrons: Double, forEach: ForEach
+  ) throws {
     let fixedSize = try sections.fixed.requirePixelSize(option: "--fixed-pixel-size")
     let movingSize = try sections.moving.requirePixelSize(option: "--moving-pixel-size")
     transform = sections.transform
@@ -30,8 +32,8 @@ struct PairedSections: Sendable {
     moving = WarpedSource(
       raster, movingPixelSize: raster.pixelSize, transform: transform,
       pixelSize: fixed.pixelSize, width: fixed.width, height: fixed.height)
-    fixedFillings = try sections.fixed.fillings(option: "--fixed-pixel-size")
-    movingFillings = try sections.moving.fillings(option: "--moving-pixel-size")
+    fixedFillings = try sections.fixed.fillings(option: "--fixed-pixel-size", forEach: forEach)
+    movingFillings = try sections.moving.fillings(option: "--moving-pixel-size", forEach: forEach)
     movingExtent = MicronPoint(
       x: Double(sections.moving.width) * movingSize.x,
       y: Double(sections.moving.height) * movingSize.y)
