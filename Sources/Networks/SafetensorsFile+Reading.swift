@@ -9,7 +9,11 @@ extension SafetensorsFile {
     do {
       data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
     } catch {
-      throw .fileAccess(path: path, reason: (error as NSError).localizedDescription)
+      let cause = (error as? CocoaError)?.underlying as? POSIXError
+      throw .fileAccess(
+        path: path,
+        reason: cause.map { String(cString: strerror($0.code.rawValue)) }
+          ?? error.localizedDescription)
     }
     try self.init(data: data, name: path)
   }

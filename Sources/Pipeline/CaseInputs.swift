@@ -21,7 +21,7 @@ enum CaseInputs {
       let hash = try ContentHash.hexadecimal(ofFile: path, endsOnly: endsOnly)
       return CaseManifest.Input(role: role, path: path, byteCount: byteCount, hash: hash)
     } catch {
-      throw PipelineError.cannotRead(path: path, reason: error.localizedDescription)
+      throw PipelineError.cannotRead(path: path, reason: error.systemReason)
     }
   }
 

@@ -25,7 +25,8 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
     case .badManifest(let path, let reason):
       "\(path): not a manifest of this version, \(reason); pass --force to start anew"
     case .cannotWrite(let path, let reason): "\(path): cannot be written, \(reason)"
-    case .cannotRead(let path, let reason): "\(path): cannot be read, \(reason)"
+    case .cannotRead(let path, let reason):
+      "\(path): cannot be read (\(reason)); check what it is and its permissions"
     case .noManifest(let path):
       "\(path): holds no <case>.run.json; name the folder of one case"
     case .missing(let path): "\(path): no such file; check the path"

@@ -271,7 +271,7 @@ public struct PairedTraining<Engine: TrainingEngine> {
       try handle.write(contentsOf: Data((line + "\n").utf8))
       try handle.close()
     } catch {
-      throw StainingError.unwritable(path: files.table, reason: error.localizedDescription)
+      throw StainingError.unwritable(path: files.table, reason: error.systemReason)
     }
   }
 

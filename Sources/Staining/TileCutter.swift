@@ -148,7 +148,7 @@ struct TileCutter: Sendable {
     do {
       try bytes.write(to: URL(fileURLWithPath: path))
     } catch {
-      throw StainingError.unwritable(path: path, reason: error.localizedDescription)
+      throw StainingError.unwritable(path: path, reason: error.systemReason)
     }
     return .kept
   }

@@ -4,6 +4,8 @@ import CommandLineKit
 enum CommandError: Error, Equatable, CustomStringConvertible {
   /// An input file or folder is not there.
   case missingInput(path: String)
+  /// An input file cannot be read.
+  case unreadable(path: String, reason: String)
   /// Output is there already.
   case outputExists(path: String)
   /// The output's folder cannot be made or written.
@@ -15,13 +17,15 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .missingInput: .missingInput
     case .outputExists, .unwritable: .outputBlocked
-    case .needsReview: .unusableInput
+    case .unreadable, .needsReview: .unusableInput
     }
   }
 
   var description: String {
     switch self {
     case .missingInput(let path): "\(path): no such file; check the path"
+    case .unreadable(let path, let reason):
+      "\(path): cannot be read (\(reason)); check what it is and its permissions"
     case .outputExists(let path): "\(path): exists already; pass --force to replace it"
     case .unwritable(let path, let reason):
       "\(path): cannot be written (\(reason)); choose another output"

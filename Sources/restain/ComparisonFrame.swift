@@ -28,9 +28,7 @@ struct ComparisonFrame {
     let realSize = try realSlide.requirePixelSize(option: "--real-pixel-size")
     generatedPixelSize = try generated.requirePixelSize(option: "--generated-pixel-size")
     if let path = context[verb.transform] {
-      try Files.requireInput(path)
-      let transform = try SectionTransform(
-        data: Data(contentsOf: URL(fileURLWithPath: path)), name: path)
+      let transform = try TransformInputs.transform(path)
       try transform.fixed.requireSameExtent(as: Self.frame(realSlide, realSize))
       try transform.moving.requireSameExtent(as: Self.frame(generated, generatedPixelSize))
       self.transform = transform

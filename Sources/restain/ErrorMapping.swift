@@ -82,7 +82,7 @@ enum ErrorMapping {
   /// The one line that tells of an error: `subject: problem; next step`.
   static func message(_ error: any Error) -> String {
     // A Foundation error's description is a dump of its fields.
-    if type(of: error) is NSError.Type || error is CocoaError { return error.localizedDescription }
+    if type(of: error) is NSError.Type || error is CocoaError { return error.systemReason }
     return String(describing: error)
   }
 }

@@ -1,11 +1,22 @@
 import CommandLineKit
 import Foundation
+import Reporting
 
 /// What every command checks about paths before it starts work.
 enum Files {
   /// Throws unless a file or folder is there.
   static func requireInput(_ path: String) throws(CommandError) {
     guard FileManager.default.fileExists(atPath: path) else { throw .missingInput(path: path) }
+  }
+
+  /// The bytes of a file.
+  static func data(_ path: String) throws(CommandError) -> Data {
+    try requireInput(path)
+    do {
+      return try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      throw .unreadable(path: path, reason: error.systemReason)
+    }
   }
 
   /// Throws if output is there already and may not be replaced.
@@ -31,7 +42,7 @@ enum Files {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw .unwritable(path: path, reason: ErrorMapping.message(error))
+      throw .unwritable(path: path, reason: error.systemReason)
     }
   }
 }

@@ -26,6 +26,29 @@ struct CommandLineTests {
     #expect(lines.first?.hasSuffix(".") == false)
   }
 
+  @Test(
+    "a folder where a file belongs ends with 65 and one line that names it and says what it is",
+    arguments: [
+      ["inspect", "D"], ["transform", "points", "D", "--transform", "D", "-o", "OUT"],
+      ["evaluate", "registration", "--transform", "D", "--fixed-landmarks", "D"]
+        + ["--moving-landmarks", "D"],
+      ["model", "info", "D"], ["run", "--moving", "D", "--model", "D", "-o", "OUT"],
+    ])
+  func folder(arguments: [String]) throws {
+    let scratch = try TemporaryDirectory()
+    try FileManager.default.createDirectory(
+      atPath: scratch.path("D"), withIntermediateDirectories: false)
+    let outcome = try tool.run(
+      arguments.map { ["D", "OUT"].contains($0) ? scratch.path($0) : $0 } + ["--quiet"])
+    #expect(outcome.status == 65)
+    let lines = outcome.diagnostics.split(separator: "\n")
+    #expect(lines.count == 1)
+    #expect(lines.first?.hasPrefix("restain: \(scratch.path("D")): ") == true)
+    #expect(
+      lines.first?.contains("directory") == true || lines.first?.contains("folder") == true,
+      "\(outcome.diagnostics)")
+  }
+
   @Test("every command has help on stdout, and its name stands in the overview")
   func help() throws {
     let overview = try tool.run(["--help"])

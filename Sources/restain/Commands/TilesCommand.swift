@@ -71,10 +71,7 @@ enum TilesCommand: Command {
     let moving = try context.openSlide(
       context[moving], pixelSize: SharedOptions.movingPixelSize)
     let path = context[transform]
-    try Files.requireInput(path)
-    let map = try SectionTransform(
-      data: Data(contentsOf: URL(fileURLWithPath: path)),
-      name: path)
+    let map = try TransformInputs.transform(path)
     let parallelism = try context.computeContext().parallelism
     let folder = context[output]
     try Files.makeFolder(folder)

@@ -11,14 +11,12 @@ import Slides
 enum TransformInputs {
   /// The transform in a file.
   static func transform(_ path: String) throws -> SectionTransform {
-    try Files.requireInput(path)
-    return try SectionTransform(data: Data(contentsOf: URL(fileURLWithPath: path)), name: path)
+    try SectionTransform(data: Files.data(path), name: path)
   }
 
   /// The text of a file; bytes that are no UTF-8 become replacement characters.
   static func text(_ path: String) throws -> String {
-    try Files.requireInput(path)
-    return String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+    String(decoding: try Files.data(path), as: UTF8.self)
   }
 }
 
@@ -69,7 +67,7 @@ enum TransformPointsCommand: Command {
     let ending = URL(fileURLWithPath: path).pathExtension.lowercased()
     let data: Data
     if ["geojson", "json"].contains(ending) {
-      let file = try GeometryFile(data: Data(contentsOf: URL(fileURLWithPath: path)), name: path)
+      let file = try GeometryFile(data: Files.data(path), name: path)
       data = try file.mapped(move).data()
     } else {
       let table = try PointTable(text: TransformInputs.text(path), name: path)
