@@ -50,11 +50,12 @@ struct SlideConversionTests {
       PixelRegion(x: 0, y: 0, width: result.width, height: result.height), level: 0)
   }
 
-  @Test("an identity model gives back identical pixels", arguments: [0, 64, 128])
-  func identity(overlap: Int) throws {
+  @Test(
+    "an identity model gives back identical pixels", arguments: [0, 64, 128], [true, false])
+  func identity(overlap: Int, convertsBackground: Bool) throws {
     let conversion = try conversion(identityModel(microns: 0.5), threads: 2) {
       $0.overlap = overlap
-      $0.convertsBackground = true
+      $0.convertsBackground = convertsBackground
     }
     #expect(try converted(conversion) == image)
     #expect(conversion.pixelSize == PixelSize(0.5))
