@@ -1,15 +1,15 @@
-public import Rasters
+import Rasters
 
 /// Adds converted tiles up, row of tiles by row of tiles, and hands out finished rows of pixels.
 ///
 /// Sums are kept in floating point and rounded once. Tiles must come in the order of the plan, row by
 /// row and left to right; each pixel's sum is then formed in one fixed order, whoever computed the
 /// tiles. Memory: `(tileSize − overlap / 4) · region.width · 12` bytes, whatever the height.
-public struct BandBlender: Sendable {
+struct BandBlender: Sendable {
   /// The plan whose tiles are added.
-  public let plan: TilePlan
+  let plan: TilePlan
   /// The next row of pixels to hand out, in the raster.
-  public private(set) var nextY: Int
+  private(set) var nextY: Int
 
   private var sums: [Float]
   private let capacity: Int
@@ -20,7 +20,7 @@ public struct BandBlender: Sendable {
   ///   - plan: The tiles to come.
   ///   - row: The first tile row that will be added; rows of pixels that also need the tile row above
   ///     are not handed out. The plan's first row unless given.
-  public init(plan: TilePlan, startingAt row: Int? = nil) {
+  init(plan: TilePlan, startingAt row: Int? = nil) {
     self.plan = plan
     let first = row ?? plan.rows.lowerBound
     let alone = first * plan.stride + plan.overlap - plan.discarded
@@ -30,43 +30,84 @@ public struct BandBlender: Sendable {
     sums = [Float](repeating: 0, count: capacity * plan.region.width * 3)
   }
 
-  /// Adds one tile.
+  /// What a tile adds.
+  enum Tile: Sendable {
+    /// `[tileSize, tileSize, 3]`, levels 0…255.
+    case levels([Float])
+    /// The pixels as they are.
+    case pixels(RGBImage)
+
+    fileprivate var count: Int {
+      switch self {
+      case .levels(let values): values.count
+      case .pixels(let image): image.pixels.count
+      }
+    }
+  }
+
+  /// Pixel rows that one worker adds or rounds at once.
+  private static let chunkHeight = 16
+
+  /// Adds tiles of one row.
+  ///
+  /// Workers share the rows of pixels out among them; at each pixel tiles are added in their order.
   ///
   /// - Parameters:
-  ///   - values: `[tileSize, tileSize, 3]`, levels 0…255.
-  ///   - column: Tile column in the plan.
+  ///   - tiles: From left to right.
+  ///   - columns: Their tile columns in the plan.
   ///   - row: Tile row in the plan.
-  /// - Precondition: `values` has the size of a tile.
-  public mutating func add(_ values: [Float], column: Int, row: Int) {
+  ///   - forEach: Runs independent work.
+  /// - Precondition: Each has the size of a tile.
+  mutating func add(_ tiles: [Tile], columns: Range<Int>, row: Int, forEach: ForEach) {
+    let (plan, nextY, tileY) = (plan, nextY, row * plan.stride)
     let size = plan.tileSize
     precondition(
-      values.count == size * size * 3,
-      "a tile of \(size) × \(size) × 3 was announced, \(values.count) values came")
+      tiles.count == columns.count && tiles.allSatisfy { $0.count == size * size * 3 },
+      "\(columns.count) tiles of \(size) × \(size) × 3 were announced")
     let region = plan.region
-    let xs = plan.support(of: column, along: plan.width).clamped(to: region.x..<region.maxX)
     let ys = plan.support(of: row, along: plan.height).clamped(to: nextY..<max(nextY, region.maxY))
-    guard !xs.isEmpty, !ys.isEmpty else { return }
-    let across = BlendWindow.weights(
-      tileSize: size, overlap: plan.overlap, hasPrevious: column > 0,
-      hasNext: column < plan.columnCount - 1)
+    guard !ys.isEmpty else { return }
     let down = BlendWindow.weights(
       tileSize: size, overlap: plan.overlap, hasPrevious: row > 0,
       hasNext: row < plan.rowCount - 1)
-    let tileX = column * plan.stride
-    let tileY = row * plan.stride
-    let spread = across.flatMap { [$0, $0, $0] }
-    let count = xs.count * 3
-    let nextY = nextY
+    let windows = columns.map { column in
+      BlendWindow.weights(
+        tileSize: size, overlap: plan.overlap, hasPrevious: column > 0,
+        hasNext: column < plan.columnCount - 1
+      ).flatMap { [$0, $0, $0] }
+    }
+    let chunkCount = (ys.count + Self.chunkHeight - 1) / Self.chunkHeight
     sums.withUnsafeMutableBufferPointer { sums in
-      values.withUnsafeBufferPointer { values in
-        spread.withUnsafeBufferPointer { spread in
-          for y in ys {
+      // Each chunk writes its own rows, and `forEach` returns after the last one.
+      nonisolated(unsafe) let sums = sums
+      forEach(chunkCount) { chunk in
+        let first = ys.lowerBound + chunk * Self.chunkHeight
+        for (index, column) in columns.enumerated() {
+          let xs = plan.support(of: column, along: plan.width)
+            .clamped(to: region.x..<region.maxX)
+          guard !xs.isEmpty else { continue }
+          let left = xs.lowerBound - column * plan.stride
+          for y in first..<min(first + Self.chunkHeight, ys.upperBound) {
             let weight = down[y - tileY]
-            let from = ((y - tileY) * size + xs.lowerBound - tileX) * 3
-            let window = (xs.lowerBound - tileX) * 3
+            let from = ((y - tileY) * size + left) * 3
             let to = ((y - nextY) * region.width + xs.lowerBound - region.x) * 3
-            for index in 0..<count {
-              sums[to + index] += spread[window + index] * weight * values[from + index]
+            windows[index].withUnsafeBufferPointer { window in
+              switch tiles[index] {
+              case .levels(let values):
+                values.withUnsafeBufferPointer { values in
+                  for offset in 0..<xs.count * 3 {
+                    sums[to + offset] +=
+                      window[left * 3 + offset] * weight * values[from + offset]
+                  }
+                }
+              case .pixels(let image):
+                image.pixels.withUnsafeBufferPointer { pixels in
+                  for offset in 0..<xs.count * 3 {
+                    sums[to + offset] +=
+                      window[left * 3 + offset] * weight * Float(pixels[from + offset])
+                  }
+                }
+              }
             }
           }
         }
@@ -76,15 +117,23 @@ public struct BandBlender: Sendable {
 
   /// Hands out the rows of pixels that no later tile touches.
   ///
-  /// - Parameter row: The tile row whose last tile was just added.
+  /// - Parameters:
+  ///   - row: The tile row whose last tile was just added.
+  ///   - forEach: Runs independent work.
   /// - Returns: Rows from ``nextY`` on, as wide as the region, levels rounded half up and clamped; no
   ///   rows where the tile row ends above the region.
-  public mutating func finish(row: Int) -> RGBImage {
+  mutating func finish(row: Int, forEach: ForEach) -> RGBImage {
     finish(row: row) { sums, width, rowCount in
+      nonisolated(unsafe) let sums = sums
       let pixels = [UInt8](unsafeUninitializedCapacity: sums.count) { pixels, count in
-        for index in 0..<sums.count {
-          // Levels are not negative after the clamp, so truncation of v + ½ rounds half up.
-          pixels[index] = UInt8(min(max(sums[index] + 0.5, 0), 255.5))
+        // Each chunk writes its own rows, and `forEach` returns after the last one.
+        nonisolated(unsafe) let pixels = pixels
+        let chunk = Self.chunkHeight * width * 3
+        forEach((rowCount + Self.chunkHeight - 1) / Self.chunkHeight) { index in
+          for place in index * chunk..<min((index + 1) * chunk, sums.count) {
+            // Levels are not negative after the clamp, so truncation of v + ½ rounds half up.
+            pixels[place] = UInt8(min(max(sums[place] + 0.5, 0), 255.5))
+          }
         }
         count = sums.count
       }

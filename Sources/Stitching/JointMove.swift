@@ -60,11 +60,12 @@ struct JointMove {
       let estimates = try estimates(
         zip(waiting, converted).filter(\.1).map(\.0), walk: walk, forEach: forEach)
       var next = 0
-      for (offset, isConverted) in converted.enumerated() {
-        let values = isConverted ? estimates[next] : walk.start(waiting[offset].image)
-        if isConverted { next += 1 }
-        blender.add(values, column: first + offset, row: row)
+      let tiles = zip(waiting, converted).map { tile, isConverted -> BandBlender.Tile in
+        guard isConverted else { return .levels(walk.start(tile.image)) }
+        next += 1
+        return .levels(estimates[next - 1])
       }
+      blender.add(tiles, columns: first..<column + 1, row: row, forEach: forEach)
       waiting.removeAll(keepingCapacity: true)
       convertedWaiting = 0
     }

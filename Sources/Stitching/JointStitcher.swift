@@ -143,7 +143,7 @@ public struct JointStitcher: Sendable {
         let values =
           isConverted
           ? kept(strip.tile(column: column, row: row))?.channels ?? whole : untouched
-        share.add(values, column: column, row: row)
+        share.add([.levels(values)], columns: column..<column + 1, row: row, forEach: forEach)
       }
       let image = try finished(rows, y: y, shares: share.finishedSums(row: row), strip: strip)
       try emit(

@@ -98,7 +98,7 @@ public struct TileStitcher: Sendable {
       let convertedCount = try blend(
         row: row, strip: strip, into: &blender, needsConversion: needsConversion, convert: convert)
       let y = blender.nextY
-      let image = blender.finish(row: row)
+      let image = blender.finish(row: row, forEach: forEach)
       try emit(
         StitchedBand(
           image: image, y: y, row: row, convertedCount: convertedCount, isRepeated: row < resumed))
@@ -113,53 +113,59 @@ public struct TileStitcher: Sendable {
     needsConversion: @Sendable (SourceTile) -> Bool,
     convert: @escaping @Sendable ([SourceTile]) throws -> [[Float]]
   ) throws -> Int {
-    var convertedCount = 0
-    var waiting: [(column: Int, tile: SourceTile, isConverted: Bool)] = []
-    func flush() throws {
-      let tiles = waiting.filter(\.isConverted).map(\.tile)
-      let converted = try convertedInBatches(tiles, convert: convert)
-      convertedCount += tiles.count
-      var next = 0
-      for entry in waiting {
-        if entry.isConverted {
-          blender.add(converted[next], column: entry.column, row: row)
-          next += 1
-        } else {
-          blender.add(entry.tile.image.pixels.map(Float.init), column: entry.column, row: row)
-        }
-      }
-      waiting.removeAll(keepingCapacity: true)
-    }
-    var convertedWaiting = 0
-    for column in plan.columns {
-      let tile = strip.tile(column: column, row: row)
-      let isConverted = needsConversion(tile)
-      waiting.append((column, tile, isConverted))
-      if isConverted { convertedWaiting += 1 }
-      if convertedWaiting == batchSize * concurrency || waiting.count >= 8 * batchSize * concurrency
+    let columns = plan.columns
+    let isConverted = try flags(columns, row: row, strip: strip, needsConversion: needsConversion)
+    var first = columns.lowerBound
+    while first < columns.upperBound {
+      // As many tiles as the workers convert at once, and those between that stay as they are.
+      var next = first
+      var chosen: [Int] = []
+      while next < columns.upperBound, chosen.count < batchSize * concurrency,
+        next - first < 8 * batchSize * concurrency
       {
-        try flush()
-        convertedWaiting = 0
+        if isConverted[next - columns.lowerBound] { chosen.append(next) }
+        next += 1
+      }
+      var converted = try convertedInBatches(chosen, row: row, strip: strip, convert: convert)[...]
+      let tiles = (first..<next).map { column -> BandBlender.Tile in
+        isConverted[column - columns.lowerBound]
+          ? .levels(converted.removeFirst())
+          : .pixels(strip.tile(column: column, row: row).image)
+      }
+      blender.add(tiles, columns: first..<next, row: row, forEach: forEach)
+      first = next
+    }
+    return isConverted.count { $0 }
+  }
+
+  /// Which tiles of a row are converted.
+  private func flags(
+    _ columns: Range<Int>, row: Int, strip: SourceStrip,
+    needsConversion: @Sendable (SourceTile) -> Bool
+  ) throws -> [Bool] {
+    try withoutActuallyEscaping(needsConversion) { needsConversion in
+      try collected(count: columns.count, forEach: forEach) { index in
+        needsConversion(strip.tile(column: columns.lowerBound + index, row: row))
       }
     }
-    try flush()
-    return convertedCount
   }
 
   private func convertedInBatches(
-    _ tiles: [SourceTile], convert: @escaping @Sendable ([SourceTile]) throws -> [[Float]]
+    _ columns: [Int], row: Int, strip: SourceStrip,
+    convert: @escaping @Sendable ([SourceTile]) throws -> [[Float]]
   ) throws -> [[Float]] {
-    guard !tiles.isEmpty else { return [] }
+    guard !columns.isEmpty else { return [] }
     // Fewer tiles than places still use every worker.
-    let size = max(1, min(batchSize, (tiles.count + concurrency - 1) / concurrency))
-    let count = (tiles.count + size - 1) / size
-    let results = try collected(count: count, forEach: forEach) { index in
-      let batch = Array(tiles[(index * size)..<min(tiles.count, (index + 1) * size)])
+    let size = max(1, min(batchSize, (columns.count + concurrency - 1) / concurrency))
+    let count = (columns.count + size - 1) / size
+    return try collected(count: count, forEach: forEach) { index in
+      let batch = columns[(index * size)..<min(columns.count, (index + 1) * size)].map {
+        strip.tile(column: $0, row: row)
+      }
       let values = try convert(batch)
       precondition(
         values.count == batch.count, "\(batch.count) tiles went in, \(values.count) came out")
       return values
-    }
-    return results.flatMap { $0 }
+    }.flatMap { $0 }
   }
 }
