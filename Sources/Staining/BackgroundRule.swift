@@ -24,16 +24,24 @@ struct BackgroundRule: Sendable {
   /// The levels of a converted tile, with what it keeps of its source.
   func keeping(_ tile: SourceTile, in levels: consuming [Float]) -> [Float] {
     guard let kept = kept(tile) else { return levels }
-    kept.apply(to: &levels, source: tile.image)
+    levels.withUnsafeMutableBufferPointer { levels in
+      tile.image.pixels.withUnsafeBufferPointer { pixels in
+        for (pixel, share) in kept.enumerated() where share > 0 {
+          for index in pixel * 3..<pixel * 3 + 3 {
+            levels[index] += share * (Float(pixels[index]) - levels[index])
+          }
+        }
+      }
+    }
     return levels
   }
 
-  /// What a tile with tissue keeps; nothing where it is tissue everywhere.
+  /// How much a tile with tissue keeps of its source, pixel by pixel, 0…1; nothing where that is nothing anywhere.
   ///
   /// Every square of ``openBlocks`` blocks without tissue stays as a tile without tissue does, as far as the tile shows
-  /// it; other glass, lumens mostly, is left to ``KeptSource`` to judge. Tissue reaches one block further than it is
-  /// seen and then fades over another; squares fade into the corners and clefts around them.
-  func kept(_ tile: SourceTile) -> KeptSource? {
+  /// it, and fades into the corners and clefts around it; lumens are the network's. Tissue reaches one block further
+  /// than it is seen, and the two cross over within another.
+  func kept(_ tile: SourceTile) -> [Float]? {
     guard keepsPixels else { return nil }
     let (image, size) = (tile.image, TissueDetector.blockSize)
     let (columns, rows) = (image.width / size, image.height / size)
@@ -42,22 +50,18 @@ struct BackgroundRule: Sendable {
       TissueMask.spread(blocks, columns: columns, rows: rows, radius: radius, value: true)
     }
     let isTissue = contents.map { $0 == .tissue }
-    let tissue = spread(isTissue, 1)
-    let hasFilling = contents.contains(.unscanned)
-    guard tissue.contains(false) || hasFilling else { return nil }
-    func plane(_ blocks: [Float]) -> [Float] {
-      interpolated(blocks, columns: columns, width: image.width, height: image.height)
-    }
     let middles = spread(isTissue, Self.openBlocks / 2).map { !$0 }
-    let open = zip(spread(middles, Self.openBlocks / 2), tissue).map { $0 && !$1 }
-    var background =
-      open.contains(true) ? plane(Self.fading(open, among: tissue.map { !$0 }, columns)) : nil
-    if hasFilling {
-      let filled = fillings(
-        in: image, blocks: spread(contents.map { $0 == .unscanned }, 1), columns: columns)
-      background = background.map { zip($0, filled).map(max) } ?? filled
-    }
-    return KeptSource(tissue: plane(tissue.map { $0 ? 1 : 0 }), background: background)
+    let isFree = spread(isTissue, 1).map { !$0 }
+    let open = zip(spread(middles, Self.openBlocks / 2), isFree).map { $0 && $1 }
+    let shares =
+      open.contains(true)
+      ? interpolated(
+        Self.fading(open, among: isFree, columns), columns: columns, width: image.width,
+        height: image.height) : nil
+    guard contents.contains(.unscanned) else { return shares }
+    let filled = fillings(
+      in: image, blocks: spread(contents.map { $0 == .unscanned }, 1), columns: columns)
+    return shares.map { zip($0, filled).map(max) } ?? filled
   }
 
   /// Blocks along a square of glass that no lumen holds: 68 µm at the usual 0.5 µm a pixel.

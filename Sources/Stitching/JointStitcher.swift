@@ -107,13 +107,14 @@ public struct JointStitcher: Sendable {
   ///   - firstRow: The first tile row not yet handed out; as in ``TileStitcher`` the row before it is computed
   ///     again. The plan's first unless given.
   ///   - needsConversion: Whether a tile is converted, from its source pixels alone.
-  ///   - kept: What a converted tile keeps of its source, from its source pixels alone; nothing unless given.
+  ///   - kept: How much a converted tile keeps of its source, `[tileSize, tileSize]`, 0…1, from its source pixels
+  ///     alone; nothing unless given.
   ///   - emit: Takes finished rows, from top to bottom; a band may be empty.
   /// - Throws: What the source, the walk or a closure throws.
   public func run(
     source: any PixelSource, from firstRow: Int? = nil,
     needsConversion: @Sendable (SourceTile) -> Bool,
-    kept: @Sendable (SourceTile) -> KeptSource? = { _ in nil },
+    kept: @Sendable (SourceTile) -> [Float]? = { _ in nil },
     emit: (StitchedBand) throws -> Void
   ) throws {
     precondition(
@@ -131,18 +132,17 @@ public struct JointStitcher: Sendable {
     }
     let last = moves.count - 1
     var share = BandBlender(plan: plan, startingAt: first)
-    let pixelCount = plan.tileSize * plan.tileSize
-    let whole = KeptSource(tissue: Array(repeating: 1, count: pixelCount)).channels
-    let untouched = [Float](repeating: 0, count: 3 * pixelCount)
+    let count = plan.tileSize * plan.tileSize * 3
+    let whole = [Float](repeating: 1, count: count)
+    let nothing = [Float](repeating: 0, count: count)
     for row in first..<plan.rows.upperBound {
       var flags: [Bool] = []
       let rows = try makeMove(last, row: row, &moves, needsConversion) { flags = $0 }
       let y = moves[last].blender.nextY - rows.count / (3 * plan.region.width)
       let strip = moves[last].strip
       for (column, isConverted) in zip(plan.columns, flags) {
-        let values =
-          isConverted
-          ? kept(strip.tile(column: column, row: row))?.channels ?? whole : untouched
+        let kept = isConverted ? kept(strip.tile(column: column, row: row)) : nil
+        let values = kept?.flatMap { [1 - $0, 1 - $0, 1 - $0] } ?? (isConverted ? whole : nothing)
         share.add([.levels(values)], columns: column..<column + 1, row: row, forEach: forEach)
       }
       let image = try finished(rows, y: y, shares: share.finishedSums(row: row), strip: strip)
@@ -176,12 +176,12 @@ public struct JointStitcher: Sendable {
     return try moves[index].advance(row: row, walk: walk, forEach: forEach)
   }
 
-  /// The last state as a picture, crossing over to the source where tiles were not converted.
+  /// The last state as a picture, crossing over to the source where tiles were not converted or keep it.
   ///
   /// - Parameters:
   ///   - rows: The last state.
   ///   - y: The first row of pixels.
-  ///   - shares: For each pixel what ``KeptSource/channels`` of the converted tiles blend to.
+  ///   - shares: How much the last state counts, for each level.
   ///   - strip: The source.
   /// - Returns: The picture, as wide as the plan's region.
   /// - Throws: What the walk throws.
@@ -191,13 +191,17 @@ public struct JointStitcher: Sendable {
     let width = plan.region.width
     guard !rows.isEmpty else { return RGBImage(width: width, height: 0, pixels: []) }
     let height = rows.count / (3 * width)
-    var levels = try walk.levels(rows, origin: (plan.region.x, y))
+    let levels = try walk.levels(rows, origin: (plan.region.x, y))
     let source = strip.cropped(
       to: PixelRegion(x: plan.region.x, y: y, width: width, height: height))
-    KeptSource.apply(to: &levels, source: source) {
-      (shares[$0 * 3], shares[$0 * 3 + 1], shares[$0 * 3 + 2])
+    let pixels = [UInt8](unsafeUninitializedCapacity: rows.count) { pixels, filled in
+      for index in 0..<rows.count {
+        let level =
+          shares[index] * levels[index] + (1 - shares[index]) * Float(source.pixels[index])
+        pixels[index] = UInt8(min(max(level + 0.5, 0), 255.5))
+      }
+      filled = rows.count
     }
-    return RGBImage(
-      width: width, height: height, pixels: levels.map { UInt8(min(max($0 + 0.5, 0), 255.5)) })
+    return RGBImage(width: width, height: height, pixels: pixels)
   }
 }

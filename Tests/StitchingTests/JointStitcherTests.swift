@@ -57,7 +57,7 @@ struct JointStitcherTests {
   private func walked(
     _ image: RGBImage, plan: TilePlan, concurrency: Int = 1, forEach: @escaping ForEach = backwards,
     needsConversion: @escaping @Sendable (SourceTile) -> Bool = { _ in true },
-    kept: @escaping @Sendable (SourceTile) -> KeptSource? = { _ in nil }
+    kept: @escaping @Sendable (SourceTile) -> [Float]? = { _ in nil }
   ) throws -> RGBImage {
     var result = RGBImage(width: plan.region.width, height: plan.region.height)
     let stitcher = JointStitcher(
@@ -209,13 +209,11 @@ struct JointStitcherTests {
   func keptSource() throws {
     let image = texture(width: 700, height: 500, seed: 8)
     // The same places of the raster in every tile that shows them.
-    let kept: @Sendable (SourceTile) -> KeptSource? = { tile in
-      let flags = (0..<256 * 256).map { pixel in
+    let kept: @Sendable (SourceTile) -> [Float]? = { tile in
+      (0..<256 * 256).map { pixel in
         let (x, y) = (tile.x + pixel % 256, tile.y + pixel / 256)
-        return x >= 250 && x < 420 && y >= 100 && y < 330
+        return x >= 250 && x < 420 && y >= 100 && y < 330 ? 1 : 0
       }
-      return KeptSource(
-        tissue: flags.map { _ in 1 }, background: flags.map { $0 ? 1 : 0 })
     }
     let plan = TilePlan(width: 700, height: 500)
     let result = try walked(image, plan: plan, kept: kept)

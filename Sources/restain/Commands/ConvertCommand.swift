@@ -52,7 +52,7 @@ enum ConvertCommand: Command {
     "convert", "convert a slide to another stain",
     discussion: """
       Converts the whole slide in its own frame, tile by tile, and blends the tiles. The output has \
-      the model's pixel size. Tiles without tissue, glass in the others, and what was not scanned stay \
+      the model's pixel size. Tiles without tissue, open glass in the others, and what was not scanned stay \
       as they are, unless --all-tiles is given; with --overlap 0 a tile is what the network gives. An \
       interrupted conversion leaves OUT.tif.partial and OUT.tif.progress; the same command takes them \
       up and ends in the same file.
