@@ -10,6 +10,7 @@ public struct ConversionComparison: Sendable {
   private let real: any PixelSource
   private let generated: any PixelSource
   private let mask: (any PixelSource)?
+  private let fillings: [RGBColor]
   private let pixelSize: PixelSize
   private let network = RandomConvolutionFeatures()
 
@@ -34,10 +35,12 @@ public struct ConversionComparison: Sendable {
   ///   - pixelSize: Microns a pixel of both.
   ///   - mask: What is compared: every pixel that is not black, in the frame of `real`. Where none is
   ///     given, the blocks of 64 × 64 pixels in which the real slide shows tissue.
+  ///   - fillings: The colours that fill what was not scanned of the real slide; no block with a
+  ///     sixty-fourth of a dark one is compared where there is no mask; bright ones are glass.
   /// - Throws: ``EvaluationError/sizeMismatch(real:generated:)``.
   public init(
     real: any PixelSource, generated: any PixelSource, pixelSize: PixelSize,
-    mask: (any PixelSource)? = nil
+    mask: (any PixelSource)? = nil, fillings: [RGBColor] = []
   ) throws(EvaluationError) {
     for other in [generated, mask].compactMap(\.self)
     where other.width != real.width || other.height != real.height {
@@ -49,6 +52,9 @@ public struct ConversionComparison: Sendable {
     self.generated = generated
     self.pixelSize = pixelSize
     self.mask = mask
+    self.fillings = fillings.filter {
+      Int($0.red) + Int($0.green) + Int($0.blue) < 3 * Self.tissueLimit
+    }
   }
 
   /// How many tiles are read, the total of the progress.
@@ -173,7 +179,7 @@ public struct ConversionComparison: Sendable {
       for x in stride(from: 0, to: tile.width, by: BlockGrid.side) {
         let block = PixelRegion(x: x, y: y, width: BlockGrid.side, height: BlockGrid.side)
           .intersection(picture.bounds)
-        guard Self.isTissue(picture, block) else { continue }
+        guard isTissue(picture, block) else { continue }
         for row in block.y..<block.maxY {
           for column in block.x..<block.maxX { flags[row * tile.width + column] = true }
         }
@@ -182,16 +188,25 @@ public struct ConversionComparison: Sendable {
     return flags
   }
 
-  private static func isTissue(_ image: RGBImage, _ block: PixelRegion) -> Bool {
+  private func isTissue(_ image: RGBImage, _ block: PixelRegion) -> Bool {
+    let pixelCount = block.width * block.height
+    let isFilled = fillings.contains { filling in
+      var count = 0
+      for y in block.y..<block.maxY {
+        for x in block.x..<block.maxX where image[x, y].distance(to: filling) <= 1 { count += 1 }
+      }
+      return 64 * count >= pixelCount
+    }
+    guard !isFilled else { return false }
     var count = 0
     for y in block.y..<block.maxY {
       for x in block.x..<block.maxX {
         let start = (y * image.width + x) * 3
         let sum =
           Int(image.pixels[start]) + Int(image.pixels[start + 1]) + Int(image.pixels[start + 2])
-        if sum < 3 * tissueLimit { count += 1 }
+        if sum < 3 * Self.tissueLimit { count += 1 }
       }
     }
-    return Double(count) >= tissueShare * Double(block.width * block.height)
+    return Double(count) >= Self.tissueShare * Double(pixelCount)
   }
 }

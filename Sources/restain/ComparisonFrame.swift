@@ -5,6 +5,7 @@ import Pictures
 import Rasters
 import Registration
 import Slides
+import Staining
 
 /// The frame in which slides are compared: that of the real slide, at the coarser of both pixel sizes.
 struct ComparisonFrame {
@@ -16,6 +17,8 @@ struct ComparisonFrame {
   let generatedPixelSize: PixelSize
   /// What is compared, in pixels of `real`; nothing where the tissue decides.
   let mask: (any PixelSource)?
+  /// The colours that fill what was not scanned of the real slide.
+  let fillings: [RGBColor]
   private let transform: SectionTransform?
 
   /// Two pixel sizes this near are the same, as in `convert`.
@@ -43,6 +46,7 @@ struct ComparisonFrame {
       }
       real = try realSlide.source(pixelSize: realSize.mean)
     }
+    fillings = try realSlide.fillings(option: "--real-pixel-size")
     mask = try context[verb.mask].map { [real] in try Self.mask($0, over: real) }
   }
 

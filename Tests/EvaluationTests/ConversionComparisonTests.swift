@@ -59,6 +59,26 @@ struct ConversionComparisonTests {
         == ImageQuality.peakSignalToNoise(tissue(width: 128, height: 64), patch))
   }
 
+  @Test("what was not scanned of the real slide is left out, though it is dark")
+  func fillings() throws {
+    let black = RGBColor(red: 0, green: 0, blue: 0)
+    var real = RGBImage(width: 640, height: 320, filledWith: black)
+    real.paste(tissue(width: 320, height: 320), x: 0, y: 0)
+    var generated = changed(real, by: -20...20)
+    generated.paste(RGBImage(width: 320, height: 320), x: 320, y: 0)
+    let quality = try ConversionComparison(
+      real: real, generated: generated, pixelSize: pixelSize, fillings: [black]
+    ).measured()
+    let left = PixelRegion(x: 0, y: 0, width: 320, height: 320)
+    #expect(quality.pixelCount == 320 * 320)
+    #expect(
+      quality.peakSignalToNoise
+        == ImageQuality.peakSignalToNoise(real.cropped(to: left), generated.cropped(to: left)))
+    let told = try ConversionComparison(real: real, generated: generated, pixelSize: pixelSize)
+      .measured()
+    #expect(told.pixelCount == 640 * 320)
+  }
+
   @Test("a mask decides alone which pixels count")
   func mask() throws {
     let real = tissue(width: 300, height: 200)

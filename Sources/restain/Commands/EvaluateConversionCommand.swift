@@ -106,7 +106,8 @@ enum EvaluateConversionCommand: Command {
     _ context: CommandContext
   ) throws -> ConversionQuality {
     let comparison = try ConversionComparison(
-      real: frame.real, generated: source, pixelSize: frame.real.pixelSize, mask: frame.mask)
+      real: frame.real, generated: source, pixelSize: frame.real.pixelSize, mask: frame.mask,
+      fillings: frame.fillings)
     context.progress.begin("compare \(name)", total: Double(comparison.tileCount), unit: "tiles")
     let quality = try comparison.measured(
       parallelism: Parallelism(threadCount: context.threadCount)
