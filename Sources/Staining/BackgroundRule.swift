@@ -39,7 +39,7 @@ struct BackgroundRule: Sendable {
   /// How much a tile with tissue keeps of its source, pixel by pixel, 0…1; nothing where that is nothing anywhere.
   ///
   /// Every square of ``openBlocks`` blocks without tissue stays as a tile without tissue does, as far as the tile shows
-  /// it, and fades into the corners and clefts around it; lumens are the network's. Tissue reaches one block further
+  /// it, and fades into the corners and clefts around it; lumens are the network's, dust is not. Tissue reaches one block further
   /// than it is seen, and the two cross over within another.
   func kept(_ tile: SourceTile) -> [Float]? {
     guard keepsPixels else { return nil }
@@ -49,7 +49,7 @@ struct BackgroundRule: Sendable {
     func spread(_ blocks: [Bool], _ radius: Int) -> [Bool] {
       TissueMask.spread(blocks, columns: columns, rows: rows, radius: radius, value: true)
     }
-    let isTissue = contents.map { $0 == .tissue }
+    let isTissue = Self.withoutDust(contents.map { $0 == .tissue }, columns)
     let middles = spread(isTissue, Self.openBlocks / 2).map { !$0 }
     let isFree = spread(isTissue, 1).map { !$0 }
     let open = zip(spread(middles, Self.openBlocks / 2), isFree).map { $0 && $1 }
@@ -68,6 +68,25 @@ struct BackgroundRule: Sendable {
   private static let openBlocks = 17
   /// Blocks into which squares reach whole, and those over which they fade: 64 µm into a cleft together.
   private static let (reaching, fading): (Int, Int) = (4, 12)
+
+  /// Tissue but for specks: fewer than five blocks within 44 µm (at 0.5 µm a pixel), as few as a tile of dust holds.
+  ///
+  /// What lies so near the tile's edges that more may follow beyond stays tissue.
+  private static func withoutDust(_ tissue: [Bool], _ columns: Int) -> [Bool] {
+    let rows = tissue.count / columns
+    let reach = 5
+    return tissue.indices.map { block in
+      let (x, y) = (block % columns, block / columns)
+      guard tissue[block], (reach..<columns - reach).contains(x), (reach..<rows - reach).contains(y)
+      else { return tissue[block] }
+      var count = 0
+      for row in y - reach...y + reach {
+        for column in x - reach...x + reach where tissue[row * columns + column] { count += 1 }
+        if count >= 5 { return true }
+      }
+      return false
+    }
+  }
 
   /// 1 in some blocks, fading along the way to others without crossing what is not glass.
   private static func fading(_ blocks: [Bool], among glass: [Bool], _ columns: Int) -> [Float] {

@@ -25,7 +25,8 @@ struct SlideConversionTests {
   }
 
   private func conversion(
-    _ model: StainModel, threads: Int = 1, change: (inout ConversionOptions) -> Void = { _ in }
+    _ model: StainModel, of other: Slide? = nil, threads: Int = 1,
+    change: (inout ConversionOptions) -> Void = { _ in }
   ) throws -> SlideConversion {
     let path = folder.path("model.safetensors")
     try model.write(to: path)
@@ -33,7 +34,8 @@ struct SlideConversionTests {
     options.compression = .none
     change(&options)
     return try SlideConversion(
-      slide: slide, model: model, modelPath: path, options: options, restainVersion: "test",
+      slide: other ?? slide, model: model, modelPath: path, options: options,
+      restainVersion: "test",
       context: ComputeContext(parallelism: Parallelism(threadCount: threads)))
   }
 
@@ -79,6 +81,15 @@ struct SlideConversionTests {
     let beside = PixelRegion(x: 744, y: 0, width: 24, height: 900)
     let result = try converted(try conversion(randomModel(microns: 0.5)))
     #expect(result.cropped(to: glass) == image.cropped(to: glass))
+    // A speck of dust in the middle of glass is no tissue.
+    var dusty = image
+    dusty.paste(
+      RGBImage(width: 7, height: 7, filledWith: RGBColor(red: 40, green: 40, blue: 60)),
+      x: 776, y: 300)
+    try writeSlide(dusty, folder.path("dusty.tif"), microns: 0.5)
+    let kept = try converted(
+      try conversion(randomModel(microns: 0.5), of: Slide(path: folder.path("dusty.tif"))))
+    #expect(kept.cropped(to: glass) == dusty.cropped(to: glass))
     let tissue = PixelRegion(x: 700, y: 0, width: 20, height: 900)
     let all = try converted(
       try conversion(randomModel(microns: 0.5)) { $0.convertsBackground = true })
