@@ -190,12 +190,8 @@ public struct ConversionComparison: Sendable {
 
   private func isTissue(_ image: RGBImage, _ block: PixelRegion) -> Bool {
     let pixelCount = block.width * block.height
-    let isFilled = fillings.contains { filling in
-      var count = 0
-      for y in block.y..<block.maxY {
-        for x in block.x..<block.maxX where image[x, y].distance(to: filling) <= 1 { count += 1 }
-      }
-      return 64 * count >= pixelCount
+    let isFilled = fillings.contains {
+      64 * image.count(of: $0, within: 1, in: block) >= pixelCount
     }
     guard !isFilled else { return false }
     var count = 0

@@ -50,6 +50,17 @@ public struct RGBImage: Hashable, Sendable {
     }
   }
 
+  /// How many pixels of a region have a colour, each channel to within some levels.
+  ///
+  /// - Precondition: The region lies inside the picture.
+  public func count(of color: RGBColor, within levels: Int, in region: PixelRegion) -> Int {
+    var count = 0
+    for y in region.y..<region.maxY {
+      for x in region.x..<region.maxX where self[x, y].distance(to: color) <= levels { count += 1 }
+    }
+    return count
+  }
+
   /// Cuts a region out; what lies outside the picture takes the colour `background`.
   public func cropped(to region: PixelRegion, background: RGBColor = .white) -> RGBImage {
     if region == bounds { return self }

@@ -10,10 +10,10 @@ enum ForeignMatter {
   /// when a quarter of it is; foreign cells grow by one. What was not scanned (``UnscannedArea``) is
   /// left out to the pixel.
   static func validPixels(_ image: RGBImage, pixelSize: Double) -> Plane {
-    let cell = max(1, Int((32 / pixelSize).rounded()))
+    let cell = UnscannedArea.cellSide(pixelSize: pixelSize)
     let columns = (image.width + cell - 1) / cell
     let rows = (image.height + cell - 1) / cell
-    let unscanned = UnscannedArea(image, cell: cell).pixels
+    let unscanned = UnscannedArea(image, pixelSize: pixelSize).pixels
     var counts = [Int](repeating: 0, count: columns * rows)
     image.pixels.withUnsafeBufferPointer { pixels in
       for y in 0..<image.height {

@@ -98,8 +98,7 @@ public enum RegistrationOverlay {
   ) -> [UInt8] {
     // A panel shows too little of a frame to tell it by its edges.
     let isFilled = (0..<image.width * image.height).map { index in
-      let color = image[index % image.width, index / image.width]
-      return fillings.contains { $0.distance(to: color) <= UnscannedArea.fraying }
+      UnscannedArea.isFilling(image[index % image.width, index / image.width], of: fillings)
     }
     var valid = ForeignMatter.validPixels(image, pixelSize: pixelSize)
     for index in isFilled.indices where isFilled[index] { valid.values[index] = 0 }

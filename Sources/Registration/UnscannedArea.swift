@@ -11,7 +11,7 @@ public struct UnscannedArea {
   let pixels: [Bool]
 
   /// Levels by which a codec changes the filling near its edges.
-  public static let fraying = 6
+  private static let fraying = 6
   /// A colour that fills a smaller share of the cells is left alone.
   private static let leastShare = 0.02
 
@@ -21,13 +21,7 @@ public struct UnscannedArea {
   ///   - image: The whole slide.
   ///   - pixelSize: Microns a pixel, at most 32.
   public init(_ image: RGBImage, pixelSize: Double) {
-    self.init(image, cell: max(1, Int((32 / pixelSize).rounded())))
-  }
-
-  /// - Parameters:
-  ///   - image: The whole slide.
-  ///   - side: Pixels along a cell of 32 µm; the last ones of rows and columns may be cut.
-  init(_ image: RGBImage, cell side: Int) {
+    let side = Self.cellSide(pixelSize: pixelSize)
     let columns = (image.width + side - 1) / side
     let rows = (image.height + side - 1) / side
     let regions = (0..<columns * rows).map { index in
@@ -50,7 +44,7 @@ public struct UnscannedArea {
     for color in candidates {
       // A codec spoils pixels of the filling near its edges, which frays them.
       var filled = regions.map {
-        2 * image.count(color, within: 1, in: $0) >= $0.width * $0.height
+        2 * image.count(of: color, within: 1, in: $0) >= $0.width * $0.height
       }
       filled = TissueMask.closed(filled, columns: columns, rows: rows, radius: 2)
       // Overexposed lumens may have the same colour.
@@ -79,6 +73,14 @@ public struct UnscannedArea {
     self.colors = colors
   }
 
+  /// Pixels along a cell of 32 µm; the last ones of rows and columns may be cut.
+  static func cellSide(pixelSize: Double) -> Int { max(1, Int((32 / pixelSize).rounded())) }
+
+  /// Whether a pixel has the colour of a filling, as a codec may have changed it.
+  public static func isFilling(_ color: RGBColor, of fillings: [RGBColor]) -> Bool {
+    fillings.contains { $0.distance(to: color) <= fraying }
+  }
+
   /// Whether cells that no filling reaches hold glass of another colour; otherwise the colour itself is that of glass.
   private static func showsGlass(
     _ image: RGBImage, beside color: RGBColor, outside cells: [Bool], columns: Int, side: Int
@@ -99,15 +101,6 @@ extension RGBImage {
     (region.y..<region.maxY).allSatisfy { y in
       (region.x..<region.maxX).allSatisfy { self[$0, y] == color }
     }
-  }
-
-  /// How many pixels of a region have a colour, each channel to within some levels.
-  fileprivate func count(_ color: RGBColor, within reach: Int, in region: PixelRegion) -> Int {
-    var count = 0
-    for y in region.y..<region.maxY {
-      for x in region.x..<region.maxX where self[x, y].distance(to: color) <= reach { count += 1 }
-    }
-    return count
   }
 }
 

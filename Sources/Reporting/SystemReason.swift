@@ -5,10 +5,9 @@ extension Error {
   /// no more than a number.
   public var systemReason: String {
     let cause = (self as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
-    if let cause = cause as? POSIXError { return String(cString: strerror(cause.code.rawValue)) }
-    if let cause = cause as NSError?, cause.domain == NSPOSIXErrorDomain {
-      return String(cString: strerror(Int32(cause.code)))
+    guard let cause = cause as NSError?, cause.domain == NSPOSIXErrorDomain else {
+      return localizedDescription
     }
-    return localizedDescription
+    return String(cString: strerror(Int32(cause.code)))
   }
 }

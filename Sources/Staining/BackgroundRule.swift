@@ -2,7 +2,7 @@ import Rasters
 import Registration
 import Stitching
 
-/// What a conversion leaves as it is: tiles without tissue, and glass and what was not scanned in the others.
+/// What a conversion leaves as it is: tiles without tissue, and open glass and what was not scanned in the others.
 struct BackgroundRule: Sendable {
   private let detector: TissueDetector
   /// Whether converted tiles keep their glass, too.
@@ -39,8 +39,8 @@ struct BackgroundRule: Sendable {
   /// How much a tile with tissue keeps of its source, pixel by pixel, 0…1; nothing where that is nothing anywhere.
   ///
   /// Every square of ``openBlocks`` blocks without tissue stays as a tile without tissue does, as far as the tile shows
-  /// it, and fades into the corners and clefts around it; lumens are the network's, dust is not. Tissue reaches one block further
-  /// than it is seen, and the two cross over within another.
+  /// it, and fades into the corners and clefts around it; lumens are the network's, dust is not. Tissue reaches one
+  /// block further than it is seen, and the two cross over within another.
   func kept(_ tile: SourceTile) -> [Float]? {
     guard keepsPixels else { return nil }
     let (image, size) = (tile.image, TissueDetector.blockSize)
@@ -158,7 +158,7 @@ struct BackgroundRule: Sendable {
     for (block, isMeant) in blocks.enumerated() where isMeant {
       for y in block / columns * size..<(block / columns + 1) * size {
         for x in block % columns * size..<(block % columns + 1) * size
-        where detector.isFilling(image[x, y]) {
+        where UnscannedArea.isFilling(image[x, y], of: detector.fillings) {
           flags[y * image.width + x] = 1
         }
       }

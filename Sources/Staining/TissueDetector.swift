@@ -85,11 +85,6 @@ public struct TissueDetector: Hashable, Sendable {
     }
   }
 
-  /// Whether a pixel has a colour that fills what the scanner left out, as a codec may have changed it.
-  func isFilling(_ color: RGBColor) -> Bool {
-    fillings.contains { $0.distance(to: color) <= UnscannedArea.fraying }
-  }
-
   /// Deviation of luminance below which a block may be glass.
   private static let flatness = 3.0
   /// Flat blocks darker than this are not taken for glass.
@@ -100,7 +95,7 @@ public struct TissueDetector: Hashable, Sendable {
     var green: Double
     var blue: Double
     var deviation: Double
-    var isScanned = true
+    var isScanned: Bool
     var luminance: Double { 0.299 * red + 0.587 * green + 0.114 * blue }
   }
 
@@ -123,14 +118,9 @@ public struct TissueDetector: Hashable, Sendable {
   private static func isFilled(
     _ image: RGBImage, x: Int, y: Int, with fillings: [RGBColor]
   ) -> Bool {
-    fillings.contains { color in
-      var count = 0
-      for row in y..<y + blockSize {
-        for column in x..<x + blockSize where image[column, row].distance(to: color) <= 1 {
-          count += 1
-        }
-      }
-      return 4 * count >= blockSize * blockSize
+    let block = PixelRegion(x: x, y: y, width: blockSize, height: blockSize)
+    return fillings.contains {
+      4 * image.count(of: $0, within: 1, in: block) >= blockSize * blockSize
     }
   }
 

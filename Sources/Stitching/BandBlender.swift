@@ -92,21 +92,17 @@ struct BandBlender: Sendable {
             let from = ((y - tileY) * size + left) * 3
             let to = ((y - nextY) * region.width + xs.lowerBound - region.x) * 3
             windows[index].withUnsafeBufferPointer { window in
+              /// Adds a row of the tile; `value` gives what stands at a place of it.
+              @inline(__always) func addRow(_ value: (Int) -> Float) {
+                for offset in 0..<xs.count * 3 {
+                  sums[to + offset] += window[left * 3 + offset] * weight * value(from + offset)
+                }
+              }
               switch tiles[index] {
               case .levels(let values):
-                values.withUnsafeBufferPointer { values in
-                  for offset in 0..<xs.count * 3 {
-                    sums[to + offset] +=
-                      window[left * 3 + offset] * weight * values[from + offset]
-                  }
-                }
+                values.withUnsafeBufferPointer { values in addRow { values[$0] } }
               case .pixels(let image):
-                image.pixels.withUnsafeBufferPointer { pixels in
-                  for offset in 0..<xs.count * 3 {
-                    sums[to + offset] +=
-                      window[left * 3 + offset] * weight * Float(pixels[from + offset])
-                  }
-                }
+                image.pixels.withUnsafeBufferPointer { pixels in addRow { Float(pixels[$0]) } }
               }
             }
           }

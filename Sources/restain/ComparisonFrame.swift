@@ -6,6 +6,7 @@ import Rasters
 import Registration
 import Slides
 import Staining
+import Tensors
 
 /// The frame in which slides are compared: that of the real slide, at the coarser of both pixel sizes.
 struct ComparisonFrame {
@@ -17,7 +18,7 @@ struct ComparisonFrame {
   let generatedPixelSize: PixelSize
   /// What is compared, in pixels of `real`; nothing where the tissue decides.
   let mask: (any PixelSource)?
-  /// The colours that fill what was not scanned of the real slide.
+  /// The colours that fill what was not scanned of the real slide; none where a mask decides.
   let fillings: [RGBColor]
   private let transform: SectionTransform?
 
@@ -46,8 +47,13 @@ struct ComparisonFrame {
       }
       real = try realSlide.source(pixelSize: realSize.mean)
     }
-    fillings = try realSlide.fillings(option: "--real-pixel-size")
     mask = try context[verb.mask].map { [real] in try Self.mask($0, over: real) }
+    let parallelism = Parallelism(threadCount: context.threadCount)
+    fillings =
+      mask == nil
+      ? try realSlide.fillings(option: "--real-pixel-size") { count, body in
+        parallelism.forEach(count: count, body)
+      } : []
   }
 
   /// The generated slide as it lies over the real one.

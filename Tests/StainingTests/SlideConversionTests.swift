@@ -106,16 +106,11 @@ struct SlideConversionTests {
       RGBImage(
         width: 598, height: 900, filledWith: RGBColor(red: 0, green: 0, blue: 0)), x: 602, y: 0)
     try writeSlide(filled, folder.path("filled.tif"), microns: 0.5)
-    let model = randomModel(microns: 0.5)
-    try model.write(to: folder.path("model.safetensors"))
+    let slide = try Slide(path: folder.path("filled.tif"))
     func converted(allTiles: Bool) throws -> (RGBImage, Int) {
-      var options = ConversionOptions()
-      options.compression = .none
-      options.convertsBackground = allTiles
-      let conversion = try SlideConversion(
-        slide: try Slide(path: folder.path("filled.tif")), model: model,
-        modelPath: folder.path("model.safetensors"), options: options, restainVersion: "test",
-        context: ComputeContext(parallelism: .serial))
+      let conversion = try conversion(randomModel(microns: 0.5), of: slide) {
+        $0.convertsBackground = allTiles
+      }
       let summary = try conversion.run(to: folder.path("out.tif"), replaces: true)
       return (try pixels("out.tif"), summary.convertedCount)
     }

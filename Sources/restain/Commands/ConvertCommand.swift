@@ -52,10 +52,10 @@ enum ConvertCommand: Command {
     "convert", "convert a slide to another stain",
     discussion: """
       Converts the whole slide in its own frame, tile by tile, and blends the tiles. The output has \
-      the model's pixel size. Tiles without tissue, open glass in the others, and what was not scanned stay \
-      as they are, unless --all-tiles is given; with --overlap 0 a tile is what the network gives. An \
-      interrupted conversion leaves OUT.tif.partial and OUT.tif.progress; the same command takes them \
-      up and ends in the same file.
+      the model's pixel size. Tiles without tissue, open glass in the others, and what was not \
+      scanned stay as they are, unless --all-tiles is given; with --overlap 0 a tile is what the \
+      network gives. An interrupted conversion leaves OUT.tif.partial and OUT.tif.progress; the same \
+      command takes them up and ends in the same file.
 
       --normalization running uses the statistics kept from training; reference those of each tile, \
       as the public test code does, which shows seams; interpolated passes from each tile's to its \
