@@ -19,6 +19,11 @@ extension Pix2pixTrainer {
     var tensors: [NamedTensor] = []
     tensors += generator.state.tensors.map { $0.renamed("generator." + $0.name) }
     tensors += discriminator.state.tensors.map { $0.renamed("discriminator." + $0.name) }
+    if let average {
+      tensors += generator.store.parameterTensors(average.values).map {
+        $0.renamed("average." + $0.name)
+      }
+    }
     tensors += named(generator.store, generatorMoments, "generator")
     tensors += named(discriminator.store, discriminatorMoments, "discriminator")
     var metadata = metadata
@@ -47,6 +52,10 @@ extension Pix2pixTrainer {
       generator: generator, discriminator: discriminator, options: record.options,
       seed: record.seed)
     completedSteps = record.completedSteps
+    if average != nil {
+      average?.values = try generator.store.parameterList(
+        from: checkpoint.state(prefix: "average.").byName)
+    }
     generatorMoments = try Self.moments(checkpoint, generator.store, "generator")
     discriminatorMoments = try Self.moments(checkpoint, discriminator.store, "discriminator")
   }

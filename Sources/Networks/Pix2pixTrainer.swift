@@ -27,6 +27,8 @@ public struct Pix2pixTrainer: Sendable, Equatable {
   /// Steps done.
   public internal(set) var completedSteps = 0
 
+  /// The running average of the generator's parameters, if one is kept.
+  var average: WeightAverage?
   var generatorMoments: AdamMoments
   var discriminatorMoments: AdamMoments
 
@@ -54,8 +56,18 @@ public struct Pix2pixTrainer: Sendable, Equatable {
     self.discriminator = discriminator
     self.options = options
     self.seed = seed
+    if options.averageDecay != nil { average = WeightAverage(values: generator.store.values) }
     generatorMoments = AdamMoments(count: generator.parameterCount)
     discriminatorMoments = AdamMoments(count: discriminator.parameterCount)
+  }
+
+  /// The generator with the running average of its parameters, if one is kept: what is used for converting.
+  ///
+  /// Its running statistics are still those of the parameters that were trained.
+  public var averagedGenerator: UNetGenerator {
+    var result = generator
+    if let average { result.store.values = average.values }
+    return result
   }
 
   /// The step size of the next step.
@@ -79,6 +91,10 @@ public struct Pix2pixTrainer: Sendable, Equatable {
     let (fakeLoss, realLoss) = trainDiscriminator(input, target, fake, context)
     let (adversarial, difference) = trainGenerator(input, target, fake, cache, context)
     completedSteps += 1
+    if let limit = options.averageDecay {
+      average?.follow(
+        generator.store.values, decay: WeightAverage.decay(limit, atUpdate: completedSteps))
+    }
     return Pix2pixLosses(
       generatorAdversarial: adversarial, generatorL1: difference, discriminatorReal: realLoss,
       discriminatorFake: fakeLoss)

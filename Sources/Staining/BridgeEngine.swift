@@ -122,7 +122,8 @@ public struct BridgeEngine: TrainingEngine {
         training: ModelCard.Training(
           data: [], seed: options.seed, totalSteps: options.totalSteps, step: completedSteps,
           batchSize: options.batchSize, cropSize: options.cropSize,
-          learningRate: options.learningRate, validation: nil),
+          learningRate: options.learningRate, averageDecay: options.averageDecay,
+          validation: nil),
         restainVersion: ""))
   }
 }

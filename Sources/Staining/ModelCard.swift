@@ -98,6 +98,8 @@ public struct ModelCard: Codable, Equatable, Sendable {
     public var l1Weight: Double?
     /// Whether that difference was taken at several scales; nil for no.
     public var hasMultiScaleL1: Bool?
+    /// Decay of the running average that these weights are; nil where they are the last ones.
+    public var averageDecay: Double?
     /// The figures on the validation tiles.
     public var validation: ValidationFigures?
 
@@ -105,7 +107,8 @@ public struct ModelCard: Codable, Equatable, Sendable {
     public init(
       data: [Data], seed: UInt64, totalSteps: Int, step: Int, batchSize: Int,
       discriminatorChannels: Int? = nil, cropSize: Int? = nil, learningRate: Double,
-      l1Weight: Double? = nil, hasMultiScaleL1: Bool? = nil, validation: ValidationFigures?
+      l1Weight: Double? = nil, hasMultiScaleL1: Bool? = nil, averageDecay: Double? = nil,
+      validation: ValidationFigures?
     ) {
       self.cropSize = cropSize
       self.data = data
@@ -117,6 +120,7 @@ public struct ModelCard: Codable, Equatable, Sendable {
       self.learningRate = learningRate
       self.l1Weight = l1Weight
       self.hasMultiScaleL1 = hasMultiScaleL1
+      self.averageDecay = averageDecay
       self.validation = validation
     }
 
@@ -129,6 +133,7 @@ public struct ModelCard: Codable, Equatable, Sendable {
       case learningRate = "learning_rate"
       case l1Weight = "l1_weight"
       case hasMultiScaleL1 = "multi_scale_l1"
+      case averageDecay = "average_decay"
     }
   }
 

@@ -16,6 +16,7 @@ public struct Pix2pixEngine: TrainingEngine {
     constants.learningRate = options.learningRate
     constants.l1Weight = options.l1Weight
     constants.hasMultiScaleL1 = options.hasMultiScaleL1
+    constants.averageDecay = options.averageDecay
     trainer = Pix2pixTrainer(
       generator: UNetGenerator(baseChannels: options.baseChannels, seed: options.seed),
       discriminator: PatchDiscriminator(
@@ -72,7 +73,8 @@ public struct Pix2pixEngine: TrainingEngine {
           data: [], seed: options.seed, totalSteps: options.totalSteps, step: completedSteps,
           batchSize: options.batchSize, discriminatorChannels: options.discriminatorChannels,
           learningRate: options.learningRate, l1Weight: options.l1Weight,
-          hasMultiScaleL1: options.hasMultiScaleL1 ? true : nil, validation: nil),
+          hasMultiScaleL1: options.hasMultiScaleL1 ? true : nil,
+          averageDecay: options.averageDecay, validation: nil),
         restainVersion: ""))
   }
 
@@ -81,7 +83,7 @@ public struct Pix2pixEngine: TrainingEngine {
     data: TrainingData, context: ComputeContext
   ) throws -> UNetGenerator {
     let indices = ModelValidation.drawn(options.statisticsTileLimit, of: data.train.count)
-    var settled = trainer.generator
+    var settled = trainer.averagedGenerator
     var failure: (any Error)?
     var remaining = indices[...]
     // One tile a batch, the statistics that training normalised with; read as they are needed.

@@ -18,6 +18,8 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
   public var l1Weight = 100.0
   /// Whether that difference is taken at several scales.
   public var hasMultiScaleL1 = false
+  /// Decay of the running average of the generator's weights, which is what is kept; the last weights if nil.
+  public var averageDecay: Double?
   /// Steps between two validations; an epoch, but 200 to 2000 steps, unless given.
   public var validationInterval: Int?
   /// Validation tiles looked at, evenly drawn from all.
@@ -72,6 +74,7 @@ public struct TrainingOptions: Codable, Equatable, Sendable {
     case learningRate = "learning_rate"
     case l1Weight = "l1_weight"
     case hasMultiScaleL1 = "multi_scale_l1"
+    case averageDecay = "average_decay"
     case validationInterval = "validation_interval"
     case validationTileLimit = "validation_tiles"
     case chosenCriterion = "best_by"

@@ -6,11 +6,12 @@ struct TrainingTests {
   private let input = randomPictures(count: 1, size: 64, seed: 1)
   private let target = randomPictures(count: 1, size: 64, seed: 2)
 
-  private func trainer(steps: Int = 100) -> Pix2pixTrainer {
-    Pix2pixTrainer(
+  private func trainer(steps: Int = 100, averageDecay: Double? = nil) -> Pix2pixTrainer {
+    var options = Pix2pixOptions(totalSteps: steps)
+    options.averageDecay = averageDecay
+    return Pix2pixTrainer(
       generator: UNetGenerator(baseChannels: 4, downCount: 6, seed: 1),
-      discriminator: PatchDiscriminator(baseChannels: 4, seed: 2),
-      options: Pix2pixOptions(totalSteps: steps), seed: 3)
+      discriminator: PatchDiscriminator(baseChannels: 4, seed: 2), options: options, seed: 3)
   }
 
   @Test("the first losses of the discriminator average 0.69 to 0.75")
@@ -50,6 +51,31 @@ struct TrainingTests {
     for _ in 0..<3 { second.step(input: input, target: target, context: context) }
     #expect(second == through)
     #expect(second.checkpoint().data() == through.checkpoint().data())
+  }
+
+  @Test("the average follows the weights by (1 + k) / (10 + k) up to its decay, and changes nothing else")
+  func average() throws {
+    let context = ComputeContext()
+    var plain = trainer()
+    var averaging = trainer(averageDecay: 0.2)
+    #expect(averaging.averagedGenerator == averaging.generator)
+    let name = try #require(plain.generator.state.tensors.first?.name)
+    var expected = floats(try #require(plain.generator.state[name]))
+    // 2/11 and 3/12 are the decays of the first two updates without a limit.
+    for decay in [Float(2) / 11, 0.2, 0.2] {
+      plain.step(input: input, target: target, context: context)
+      averaging.step(input: input, target: target, context: context)
+      #expect(averaging.generator == plain.generator)
+      let weights = floats(try #require(plain.generator.state[name]))
+      expected = zip(expected, weights).map { $0 * decay + $1 * (1 - decay) }
+      let found = floats(try #require(averaging.averagedGenerator.state[name]))
+      // Both round to 6e-8 of weights below 0.2, a few times a step.
+      #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-7 })
+    }
+    #expect(averaging.averagedGenerator != averaging.generator)
+    #expect(plain.averagedGenerator == plain.generator)
+    let file = try SafetensorsFile(data: averaging.checkpoint().data(), name: "checkpoint")
+    #expect(try Pix2pixTrainer(checkpoint: file) == averaging)
   }
 
   @Test("a file that is no checkpoint is refused")

@@ -75,6 +75,30 @@ struct Pix2pixTrainingTests {
     }
   }
 
+  @Test("with an average the training is the same, its mean is kept, and it can be stopped anywhere")
+  func average() throws {
+    var averaging = options
+    averaging.averageDecay = 0.9
+    _ = try train("plain")
+    _ = try train("averaged", options: averaging)
+    let (plain, averaged) = try (
+      StainModel(path: TrainingFiles(model: folder.path("plain")).model),
+      StainModel(path: TrainingFiles(model: folder.path("averaged")).model)
+    )
+    #expect(plain.card.training?.averageDecay == nil)
+    #expect(averaged.card.training?.averageDecay == 0.9)
+    #expect(averaged.state != plain.state)
+    // Rows without a validation would tell the losses alone; those of the trained weights are the same.
+    func losses(_ name: String) throws -> [[Substring]] {
+      try String(contentsOfFile: TrainingFiles(model: folder.path(name)).table, encoding: .utf8)
+        .split(separator: "\n").map { Array($0.split(separator: ",")[..<6]) }
+    }
+    #expect(try losses("averaged") == losses("plain"))
+    _ = try train("stopped", until: 4, options: averaging)
+    #expect(try train("stopped", options: averaging).isComplete)
+    #expect(try bytes("stopped") == bytes("averaged"))
+  }
+
   @Test("a training killed between checkpoints goes on from the last one to the same bytes")
   func kill() throws {
     _ = try train("whole")

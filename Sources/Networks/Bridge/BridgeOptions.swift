@@ -42,12 +42,10 @@ public struct BridgeOptions: Sendable, Codable, Equatable {
 
   /// The average's decay at an update: low at first, so that the initial weights are soon forgotten.
   ///
-  /// Reference: fadel/pytorch_ema, ema.py, `update`.
-  ///
   /// - Parameter update: Counted from 1.
   /// - Returns: `min(decay, (1 + k) / (10 + k))`.
   public func averageDecay(atUpdate update: Int) -> Double {
-    min(averageDecay, Double(1 + update) / Double(10 + update))
+    WeightAverage.decay(averageDecay, atUpdate: update)
   }
 }
 

@@ -19,7 +19,7 @@ extension BridgeTrainer {
   /// - Returns: A file that ``init(checkpoint:)`` reads.
   public func checkpoint(metadata: [String: String] = [:]) -> SafetensorsFile {
     let lists = [
-      ("network.", network.values), ("average.", average), ("adam.first.", moments.first),
+      ("network.", network.values), ("average.", average.values), ("adam.first.", moments.first),
       ("adam.second.", moments.second),
     ]
     let tensors = lists.flatMap { prefix, list in
@@ -50,7 +50,7 @@ extension BridgeTrainer {
     self.init(
       network: network, schedule: record.schedule, options: record.options, seed: record.seed)
     completedSteps = record.completedSteps
-    average = try network.layout.list(from: checkpoint.state(prefix: "average."))
+    average.values = try network.layout.list(from: checkpoint.state(prefix: "average."))
     moments.first = try network.layout.list(from: checkpoint.state(prefix: "adam.first."))
     moments.second = try network.layout.list(from: checkpoint.state(prefix: "adam.second."))
   }

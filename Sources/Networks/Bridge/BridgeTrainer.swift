@@ -19,7 +19,7 @@ public struct BridgeTrainer: Sendable, Equatable {
   public internal(set) var completedSteps = 0
 
   /// The running average of the parameters.
-  var average: [Float]
+  var average: WeightAverage
   var moments: AdamMoments
 
   /// Makes the schedule of the step size last so many steps, from the next step on.
@@ -41,7 +41,7 @@ public struct BridgeTrainer: Sendable, Equatable {
     self.schedule = schedule
     self.options = options
     self.seed = seed
-    average = network.values
+    average = WeightAverage(values: network.values)
     moments = AdamMoments(count: network.parameterCount)
   }
 
@@ -51,7 +51,7 @@ public struct BridgeTrainer: Sendable, Equatable {
   /// The network with the running average of its parameters: what is used for sampling.
   public var averagedNetwork: DiffusionUNet {
     var result = network
-    result.values = average
+    result.values = average.values
     return result
   }
 
@@ -108,15 +108,7 @@ public struct BridgeTrainer: Sendable, Equatable {
       parameters: &network.values, first: &moments.first, second: &moments.second,
       gradient: gradient.values, rate: rate, step: completedSteps + 1, context: context)
     completedSteps += 1
-    let share = Float(1 - options.averageDecay(atUpdate: completedSteps))
-    let parameters = network.values
-    average.withUnsafeMutableBufferPointer { average in
-      parameters.withUnsafeBufferPointer { parameters in
-        for index in 0..<parameters.count {
-          average[index] -= share * (average[index] - parameters[index])
-        }
-      }
-    }
+    average.follow(network.values, decay: options.averageDecay(atUpdate: completedSteps))
   }
 }
 

@@ -22,6 +22,9 @@ enum TrainPix2pixCommand: Command {
     "learning-rate", .number("RATE", in: 1e-8...1), default: "0.0002", "step size at the start")
   static let multiScaleL1 = Option.flag(
     "multi-scale-l1", "compare at four scales, for imperfectly registered pairs")
+  static let average = Option<Double?>.optional(
+    "average-decay", .number("DECAY", in: 0...0.99999),
+    "keep the running average of the generator's weights with this decay, such as 0.999")
   static let criterion = Option<ValidationFigures.Criterion>.value(
     "best-by", .choice(), default: "l1",
     "what the best model is chosen by: L1, or a mixture of SSIM and L1 that prefers clear pictures")
@@ -36,7 +39,7 @@ enum TrainPix2pixCommand: Command {
       TrainingRun.data.entry, TrainingRun.output.entry, preset.entry, baseChannels.entry,
       discriminatorChannels.entry,
       TrainingRun.steps.entry, TrainingRun.time.entry, TrainingRun.patience.entry, batch.entry,
-      learningRate.entry, multiScaleL1.entry, criterion.entry,
+      learningRate.entry, multiScaleL1.entry, average.entry, criterion.entry,
       TrainingRun.validationInterval.entry,
       TrainingRun.fromStain.entry, TrainingRun.toStain.entry, TrainingRun.seed.entry,
       TrainingRun.resume.entry, SharedOptions.force.entry,
@@ -59,6 +62,7 @@ enum TrainPix2pixCommand: Command {
     options.batchSize = context[batch]
     options.learningRate = context[learningRate]
     options.hasMultiScaleL1 = context.isGiven(multiScaleL1)
+    options.averageDecay = context[average]
     options.chosenCriterion = context[criterion]
     options.validationInterval = context[TrainingRun.validationInterval]
     options.fromStain = context[TrainingRun.fromStain]
