@@ -9,13 +9,14 @@ struct StepRunner {
 
   /// Runs one step unless the manifest holds it as done, with the same fingerprint and its outputs there.
   ///
+  /// A step that was skipped is asked again: what it lacked may be there now.
   /// The manifest is written after the step; a step that throws is recorded as failed and its error is
   /// passed on, except for a stop, which leaves no record, so that the step is simply taken up again.
   func run(_ step: CaseStep, in manifest: inout CaseManifest) throws {
     if environment.isCancelled() { throw CancellationError() }
     let fingerprint = ContentHash.hexadecimal(
       of: Array(step.dependencies.joined(separator: "\u{0}").utf8))
-    if let earlier = manifest.step(named: step.name), earlier.status != .failed,
+    if let earlier = manifest.step(named: step.name), earlier.status == .done,
       earlier.fingerprint == fingerprint, areComplete(earlier.outputs)
     {
       environment.report(.reused(step: step.name))

@@ -19,11 +19,8 @@ final class PartialFile {
   /// - Throws: ``PyramidError/busy(path:)`` where another process holds it, else what the system says.
   init(path: String, keeping byteCount: Int) throws(PyramidError) {
     self.path = path
-    let create = byteCount == 0 ? O_CREAT : 0
-    descriptor = open(path + ".partial", O_RDWR | O_CLOEXEC | create, 0o666)
-    guard descriptor >= 0 else { throw PartialFile.failure(path) }
+    descriptor = try Self.locked(path + ".partial", of: path, isNew: byteCount == 0)
     // From here on deinit closes the descriptor.
-    guard Self.isLocked(descriptor) else { throw .busy(path: path) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw PartialFile.failure(path) }
     guard Int(status.st_size) >= byteCount else {
@@ -34,6 +31,30 @@ final class PartialFile {
   }
 
   deinit { close(descriptor) }
+
+  /// Opens a file and locks it.
+  ///
+  /// While this waits for the lock, its holder may give the file its final name: what is open is then not the
+  /// file of this name any more, and is left alone.
+  private static func locked(
+    _ partialPath: String, of path: String, isNew: Bool
+  ) throws(PyramidError) -> Int32 {
+    while true {
+      let descriptor = open(partialPath, O_RDWR | O_CLOEXEC | (isNew ? O_CREAT : 0), 0o666)
+      guard descriptor >= 0 else { throw failure(path) }
+      guard isLocked(descriptor) else {
+        close(descriptor)
+        throw .busy(path: path)
+      }
+      var (opened, named) = (stat(), stat())
+      if fstat(descriptor, &opened) == 0, stat(partialPath, &named) == 0,
+        opened.st_dev == named.st_dev, opened.st_ino == named.st_ino
+      {
+        return descriptor
+      }
+      close(descriptor)
+    }
+  }
 
   /// Takes the lock, trying for half a second.
   ///

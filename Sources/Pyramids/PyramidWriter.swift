@@ -86,6 +86,11 @@ public final class PyramidWriter {
       throw .encodingFailed(path: path, reason: error.reason)
     }
     file = try PartialFile(path: path, keeping: progress?.partialByteCount ?? 0)
+    // Another writer may have published while this one waited for the lock.
+    guard force || !PyramidProgress.exists(path) else {
+      if progress == nil { file.remove() }
+      throw .outputExists(path: path)
+    }
     levels = plan.levels.map { LevelState(level: $0) }
     rowsAppended = progress?.rowsAppended ?? 0
     userState = progress?.userState ?? []

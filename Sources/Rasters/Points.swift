@@ -57,6 +57,10 @@ public struct MicronPoint: Hashable, Codable, Sendable {
 
 /// The size of one pixel, in microns, along each axis.
 public struct PixelSize: Hashable, Codable, Sendable {
+  /// Microns a pixel that a slide scanner can have; what a file tells outside counts as missing, since writers
+  /// put 72 or 300 dots an inch where they know nothing.
+  public static let plausibleMicrons = 0.05...20.0
+
   /// Microns a pixel, left to right.
   public var x: Double
   /// Microns a pixel, top to bottom.

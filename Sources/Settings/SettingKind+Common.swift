@@ -116,10 +116,13 @@ extension SettingKind where Value == [String: String] {
 }
 
 extension SettingKind where Value == [String: Double] {
+  /// Microns a pixel that a slide can have: `PixelSize.plausibleMicrons`.
+  private static var plausibleMicrons: ClosedRange<Double> { 0.05...20 }
+
   /// An object of pixel sizes in micrometres: numbers, or texts with a unit of length.
   static var pixelSizes: Self {
     Self(
-      "an object of pixel sizes, such as { \"*.tif\": \"0.5 um\" }", isMap: true
+      "an object of pixel sizes from 0.05 to 20 um, such as { \"*.tif\": \"0.5 um\" }", isMap: true
     ) { value in
       guard case .object(let values) = value else { return nil }
       var result: [String: Double] = [:]
@@ -130,7 +133,7 @@ extension SettingKind where Value == [String: Double] {
           case .text(let text): Units.microns(text)
           default: nil
           }
-        guard let microns, microns.isFinite, microns > 0 else { return nil }
+        guard let microns, plausibleMicrons.contains(microns) else { return nil }
         result[key] = microns
       }
       return result

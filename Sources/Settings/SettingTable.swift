@@ -72,7 +72,7 @@ public enum SettingTable {
     "Pixel sizes of slides that have none in their file, by a pattern of file names.")
   /// Overlap of the tiles.
   public static let overlap = Setting<Int>(
-    "convert.overlap", .integer(in: 0...192), default: .number(64),
+    "convert.overlap", .integer(in: 0...128), default: .number(64),
     "By how many pixels neighbouring tiles of 256 overlap.")
   /// Whether background is converted too.
   public static let allTiles = Setting<Bool>(

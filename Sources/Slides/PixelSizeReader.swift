@@ -4,10 +4,6 @@ import Rasters
 ///
 /// The order is: option, openslide.mpp, TIFF resolution, OME-XML, configuration.
 struct PixelSizeReader {
-  /// Microns a pixel that a slide scanner can have; a TIFF resolution outside counts as missing, since
-  /// writers put 72 or 300 dots an inch where they know nothing.
-  static let plausibleMicrons = 0.05...20.0
-
   let properties: [String: String]
   let tags: TIFFTags?
   let option: Double?
@@ -15,7 +11,7 @@ struct PixelSizeReader {
 
   func found() -> (size: PixelSize, source: PixelSizeSource)? {
     if let option { return (PixelSize(option), .option) }
-    if let size = openSlideSize() { return (size, .openslide) }
+    if let size = openSlideSize(), PixelSizeReader.isPlausible(size) { return (size, .openslide) }
     if let size = tiffResolutionSize(), PixelSizeReader.isPlausible(size) {
       return (size, .tiffResolution)
     }
@@ -48,15 +44,16 @@ struct PixelSizeReader {
   }
 
   static func isPlausible(_ size: PixelSize) -> Bool {
-    plausibleMicrons.contains(size.x) && plausibleMicrons.contains(size.y)
+    PixelSize.plausibleMicrons.contains(size.x)
+      && PixelSize.plausibleMicrons.contains(size.y)
   }
 
-  private func openSlideSize() -> PixelSize? {
+  /// The size that OpenSlide tells, plausible or not.
+  func openSlideSize() -> PixelSize? {
     guard let x = number("openslide.mpp-x") ?? number("openslide.mpp-y"),
       let y = number("openslide.mpp-y") ?? number("openslide.mpp-x")
     else { return nil }
-    let size = PixelSize(x: x, y: y)
-    return x > 0 && y > 0 && x.isFinite && y.isFinite ? size : nil
+    return PixelSize(x: x, y: y)
   }
 
   private func omeSize() -> PixelSize? {

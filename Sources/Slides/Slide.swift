@@ -57,7 +57,7 @@ public final class Slide: Sendable {
     readsTilesDirectly: Bool = true
   ) throws(SlideError) {
     for microns in [pixelSizeOverride, configuredPixelSize].compactMap(\.self)
-    where !PixelSizeReader.plausibleMicrons.contains(microns) {
+    where !PixelSize.plausibleMicrons.contains(microns) {
       throw .implausiblePixelSize(path: path, microns: microns)
     }
     let handle = try OpenSlideHandle(path: path)

@@ -19,6 +19,12 @@ enum SlideProblems {
       problems.append(
         "the TIFF resolution of \(rounded(size.x)) µm a pixel is not plausible and is ignored")
     }
+    if let size = reader.openSlideSize(), !PixelSizeReader.isPlausible(size),
+      found?.source != .option
+    {
+      problems.append(
+        "the stated pixel size of \(rounded(size.x)) µm is not plausible and is ignored")
+    }
     guard let found else {
       problems.append("no pixel size; pass --slide-pixel-size MICRONS")
       return problems + levelProblems(levels)

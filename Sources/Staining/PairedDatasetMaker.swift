@@ -158,6 +158,12 @@ public struct PairedDatasetMaker: Sendable {
     try requireSame(options.tileSize, index.tileSize, "tile")
     try requireSame(options.splitUnit, index.splitUnit, "split-by")
     try requireSame(options.shares, index.shares, "split")
+    guard 2 * options.overlap <= index.tileSize else {
+      throw StainingError.datasetConflict(
+        path: folder,
+        problem: "its tiles of \(index.tileSize) pixels cannot overlap by \(options.overlap)",
+        advice: "pass --overlap, at most \(index.tileSize / 2)")
+    }
     return index
   }
 

@@ -1,10 +1,15 @@
 import Foundation
+import Synchronization
 
 /// Opens a slide with `restain inspect` in a process of its own.
 public struct InspectingOpener: SlideOpener {
   private let program: String
   private let logFolder: String
   private let arguments: [String]
+  private let gate = Gate(limit: Self.mostAtOnce)
+
+  /// A hundred slides may settle at one time, on a share that answers slowly.
+  private static let mostAtOnce = 4
 
   /// Makes an opener.
   ///
@@ -18,8 +23,18 @@ public struct InspectingOpener: SlideOpener {
     self.logFolder = logFolder
   }
 
-  /// Tries a slide; what it printed last is the reason if it does not open.
+  /// Tries a slide, after those before it if several are being tried; what it printed last is the reason if it does
+  /// not open.
   public func check(_ path: String, answer: @escaping @Sendable (SlideAnswer) -> Void) {
+    gate.enter { leave in
+      start(path) {
+        leave()
+        answer($0)
+      }
+    }
+  }
+
+  private func start(_ path: String, answer: @escaping @Sendable (SlideAnswer) -> Void) {
     let log = "\(logFolder)/inspect-\(UUID().uuidString).log"
     @Sendable func finish(_ end: ChildProcess.End) {
       defer { unlink(log) }
@@ -43,6 +58,42 @@ public struct InspectingOpener: SlideOpener {
         errorPath: log, onLine: { _ in }, onEnd: finish)
     } catch {
       answer(.rejected(reason: "\(program): cannot be started (\(error.reason))", status: nil))
+    }
+  }
+
+  /// Lets so many pieces of work go on at one time; the others wait in the order in which they came.
+  private final class Gate: Sendable {
+    private struct State {
+      var room: Int
+      var waiting: [@Sendable () -> Void] = []
+    }
+    private let state: Mutex<State>
+
+    init(limit: Int) { state = Mutex(State(room: limit)) }
+
+    /// Starts work, now or later; it calls what it is handed when it is done.
+    func enter(_ work: @escaping @Sendable (_ leave: @escaping @Sendable () -> Void) -> Void) {
+      let begin: @Sendable () -> Void = { work { self.leave() } }
+      let mayBegin = state.withLock { state in
+        guard state.room > 0 else {
+          state.waiting.append(begin)
+          return false
+        }
+        state.room -= 1
+        return true
+      }
+      if mayBegin { begin() }
+    }
+
+    private func leave() {
+      let next = state.withLock { state in
+        guard !state.waiting.isEmpty else {
+          state.room += 1
+          return nil as (@Sendable () -> Void)?
+        }
+        return state.waiting.removeFirst()
+      }
+      next?()
     }
   }
 

@@ -42,20 +42,20 @@ extension JobStore {
   ///   - request: What is asked.
   ///   - record: The job as it was read.
   ///   - now: The calendar time.
+  ///   - executor: Ends the worker that a killed service has left with a job that is cancelled.
   /// - Returns: Whether it has happened or will.
   /// - Throws: ``WatchError/wrongState(id:state:request:)`` if the job cannot be asked this.
   public func submit(
-    _ request: JobRequest, for record: JobRecord, now: Date
+    _ request: JobRequest, for record: JobRecord, now: Date, executor: any CaseExecutor
   ) throws(WatchError) -> RequestOutcome {
-    guard request.suits(record.state) else {
-      throw .wrongState(
-        id: record.id, state: record.state.rawValue,
-        request: request == .retry ? "retried" : "cancelled")
-    }
+    try require(request, of: record)
     do throws(WatchError) {
       try StateLock(folder: folder).whileHeld { () throws(WatchError) in
-        if request == .retry, record.wasRejected { return remove(record.id) }
-        var changed = record
+        // The service may have changed it before it gave the lock free.
+        var changed = self.record(record.id) ?? record
+        try require(request, of: changed)
+        if request == .retry, changed.wasRejected { return remove(changed.id) }
+        if let worker = changed.worker { executor.endOrphan(worker) }
         request.apply(to: &changed, now: now)
         try save(changed)
       }
@@ -64,6 +64,14 @@ extension JobStore {
       guard case .locked = error else { throw error }
       try DurableFile.write(Data(), to: "\(requestsFolder)/\(record.id).\(request.rawValue)")
       return .submitted
+    }
+  }
+
+  private func require(_ request: JobRequest, of record: JobRecord) throws(WatchError) {
+    guard request.suits(record.state) else {
+      throw .wrongState(
+        id: record.id, state: record.state.rawValue,
+        request: request == .retry ? "retried" : "cancelled")
     }
   }
 

@@ -32,21 +32,31 @@ public struct JobStore: Sendable {
   ///
   /// A folder that is not there holds no job.
   public func load() -> (records: [JobRecord], damaged: [String]) {
-    let decoder = JSONDecoder()
-    decoder.dateDecodingStrategy = .iso8601
     var records: [JobRecord] = []
     var damaged: [String] = []
     // Nothing there is the state of a service that has not run yet.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: jobsFolder)) ?? []
     for name in names.sorted() where name.hasSuffix(".json") {
-      let url = URL(fileURLWithPath: "\(jobsFolder)/\(name)")
+      let path = "\(jobsFolder)/\(name)"
       do {
-        records.append(try decoder.decode(JobRecord.self, from: Data(contentsOf: url)))
+        records.append(try Self.record(at: path))
       } catch {
-        damaged.append(url.path)
+        damaged.append(path)
       }
     }
     return (records.sorted(by: JobRecord.isBefore), damaged)
+  }
+
+  /// A job as it is in the journal now; nothing where it has none.
+  func record(_ id: String) -> JobRecord? {
+    // A file that is gone or damaged holds no job.
+    try? Self.record(at: "\(jobsFolder)/\(id).json")
+  }
+
+  private static func record(at path: String) throws -> JobRecord {
+    let decoder = JSONDecoder()
+    decoder.dateDecodingStrategy = .iso8601
+    return try decoder.decode(JobRecord.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
   }
 
   /// Writes a job so that it outlives a power cut.

@@ -1,3 +1,4 @@
+import Foundation
 public import Settings
 
 /// What the configuration means for one run of the service.
@@ -56,6 +57,34 @@ public struct ServicePlan: Sendable {
   private static func absolute(_ path: String, in folder: String) -> String {
     let full = path.hasPrefix("/") ? path : "\(folder)/\(path)"
     return full.count > 1 && full.hasSuffix("/") ? String(full.dropLast()) : full
+  }
+
+  /// Sees to it that nothing is ever written into the inbox.
+  ///
+  /// - Throws: ``WatchError/insideInbox(path:inbox:)`` where results or jobs would lie in it, whatever links or
+  ///   dots the names go through.
+  func requireSeparateFolders() throws(WatchError) {
+    let watched = Self.resolved(inbox)
+    for path in [outbox, state] {
+      let place = Self.resolved(path)
+      guard place != watched, !place.hasPrefix(watched + "/") else {
+        throw .insideInbox(path: path, inbox: inbox)
+      }
+    }
+  }
+
+  /// A path without links and dots, also where its end is not there yet.
+  private static func resolved(_ path: String) -> String {
+    var present = URL(fileURLWithPath: path).standardizedFileURL
+    var missing: [String] = []
+    while present.path != "/", !FileManager.default.fileExists(atPath: present.path) {
+      missing.append(present.lastPathComponent)
+      present.deleteLastPathComponent()
+    }
+    let whole = missing.reversed().reduce(present.resolvingSymlinksInPath()) {
+      $0.appendingPathComponent($1)
+    }
+    return whole.path
   }
 
   /// The same folders under other settings; folders cannot change while the service runs.

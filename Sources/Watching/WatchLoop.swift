@@ -47,6 +47,7 @@ public struct WatchLoop {
   /// - Parameter state: The state folder.
   /// - Throws: ``WatchError`` if a folder is not usable or another service has the state folder.
   public func run(state: String) throws(WatchError) {
+    try service.plan.requireSeparateFolders()
     try JobStore(folder: state).prepare()
     try StateLock(folder: state).whileHeld { () throws(WatchError) in try runLocked() }
   }

@@ -106,10 +106,7 @@ public final class WatchService {
   ///
   /// - Throws: ``WatchError`` if a folder is not usable.
   public func start() throws(WatchError) {
-    for path in [plan.outbox, plan.state]
-    where path == plan.inbox || path.hasPrefix(plan.inbox + "/") {
-      throw .insideInbox(path: path, inbox: plan.inbox)
-    }
+    try plan.requireSeparateFolders()
     _ = try reader.sightings()
     do {
       try FileManager.default.createDirectory(

@@ -1,23 +1,52 @@
 import CommandLineKit
+import Foundation
+import Reporting
 import Settings
 import Slides
 import Tensors
 
 extension CommandContext {
-  /// The threads and kernels of `--threads` and `--kernels`, with the matrix library made ready.
+  /// Threads to compute with: `--threads`, else `compute.threads`, else all processors.
+  var threadCount: Int {
+    get throws(SettingsError) {
+      try Configurations.configuration(self)[SettingTable.threads]
+        ?? ProcessInfo.processInfo.activeProcessorCount
+    }
+  }
+
+  /// Bytes of memory that the work may use: `--memory`, else `compute.memory`; nil if neither is given.
+  var memoryLimit: Int? {
+    get throws(SettingsError) { try Configurations.configuration(self)[SettingTable.memory] }
+  }
+
+  /// Refuses work whose predicted memory is more than it may use.
+  ///
+  /// - Throws: `UsageError.conflict` that names both.
+  func requireMemory(_ predicted: Int, for subject: String) throws {
+    guard let limit = try memoryLimit, predicted > limit else { return }
+    throw UsageError.conflict(
+      subject: subject,
+      problem: "takes about \(HumanText.bytes(predicted)) of memory and may use "
+        + HumanText.bytes(limit),
+      advice: "allow more with --memory or use fewer --threads")
+  }
+
+  /// The threads and kernels of options or configuration, with the matrix library made ready.
   ///
   /// - Throws: `UsageError.conflict` where this CPU does not run the kernels asked for; `TensorError`
-  ///   where the matrix library computes wrongly on this CPU.
+  ///   where the matrix library computes wrongly on this CPU; `SettingsError` where a configuration is wrong.
   func computeContext() throws -> ComputeContext {
-    let family = KernelFamily(rawValue: self[GlobalOptions.kernels].rawValue) ?? .best
+    let configuration = try Configurations.configuration(self)
+    let family = KernelFamily(rawValue: configuration[SettingTable.kernels]) ?? .best
     guard family.isSupported else {
       throw UsageError.conflict(
-        subject: "--kernels", problem: "this CPU does not run \(family.rawValue)",
-        advice: "pass --kernels auto")
+        subject: isGiven(GlobalOptions.kernels) ? "--kernels" : "compute.kernels",
+        problem: "this CPU does not run \(family.rawValue)", advice: "choose auto")
     }
     let matrices = try BLASLibrary.prepare(requested: environment[BLASLibrary.coreVariable])
     detail("kernels: \(family.rawValue), OpenBLAS \(matrices.coreName)")
-    return ComputeContext(parallelism: Parallelism(threadCount: threadCount), kernels: family)
+    return try ComputeContext(
+      parallelism: Parallelism(threadCount: threadCount), kernels: family)
   }
 
   /// Opens a slide with the pixel size of an option, which wins over the file, or of the configuration
@@ -31,7 +60,6 @@ extension CommandContext {
   func openSlide(
     _ path: String, pixelSize option: CommandLineKit.Option<Double?>
   ) throws -> Slide {
-    try Files.requireInput(path)
     let configuration = try Configurations.configuration(self)
     return try Slide(
       path: path, pixelSizeOverride: self[option],

@@ -63,14 +63,6 @@ struct CommandContext: Sendable {
   /// Whether existing output may be replaced.
   var isForced: Bool { isGiven(SharedOptions.force) }
 
-  /// Threads to compute with.
-  var threadCount: Int {
-    arguments[GlobalOptions.threads] ?? ProcessInfo.processInfo.activeProcessorCount
-  }
-
-  /// Bytes of memory that the work may use; nil if not given.
-  var memoryLimit: Int? { arguments[GlobalOptions.memory] }
-
   /// Whether SIGINT or SIGTERM came; long work asks at least once a second and then throws.
   var isCancelled: Bool { signals.exitStatus != nil }
 

@@ -48,7 +48,7 @@ struct ComparisonFrame {
       real = try realSlide.source(pixelSize: realSize.mean)
     }
     mask = try context[verb.mask].map { [real] in try Self.mask($0, over: real) }
-    let parallelism = Parallelism(threadCount: context.threadCount)
+    let parallelism = Parallelism(threadCount: try context.threadCount)
     fillings =
       mask == nil
       ? try realSlide.fillings(option: "--real-pixel-size") { count, body in

@@ -1,4 +1,5 @@
 import CommandLineKit
+import Rasters
 import Settings
 
 /// Which family of kernels computes.
@@ -54,8 +55,8 @@ extension ValueKind where Value == Int {
 }
 
 extension ValueKind where Value == Double {
-  /// A pixel size in micrometres; the bounds are those beyond which a TIFF's resolution is ignored.
-  static var pixelSize: Self { .number("UM", in: 0.01...100) }
+  /// A pixel size in micrometres that a slide can have.
+  static var pixelSize: Self { .number("UM", in: PixelSize.plausibleMicrons) }
 
   /// A duration in seconds, written with its unit.
   static var duration: Self {

@@ -71,7 +71,7 @@ enum TrainingRun {
     let compute = try context.computeContext()
     let started = context.time.seconds
     let tiles = try TrainingData(
-      folders: context[data], memoryBytes: (context.memoryLimit ?? standardMemory * 2) / 2,
+      folders: context[data], memoryBytes: (try context.memoryLimit ?? standardMemory * 2) / 2,
       forEach: { count, body in compute.parallelism.forEach(count: count, body) })
     var training = try PairedTraining<Engine>(
       data: tiles, options: options, files: files, resumes: resumes,

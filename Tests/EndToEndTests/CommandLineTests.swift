@@ -103,6 +103,47 @@ struct CommandLineTests {
     #expect(outcome.diagnostics.contains("watch.inbox: not set"))
   }
 
+  @Test("threads, memory and kernels of the configuration count where no option is given")
+  func computeSettings() throws {
+    let scratch = try TemporaryDirectory()
+    let slide = scratch.path("a.tif")
+    try SlideFiles.write(SlideFiles.tissue(width: 300, height: 300), to: slide)
+    func outcome(_ compute: String, _ options: [String] = []) throws -> CommandLineTool.Outcome {
+      try Data("{ compute: { \(compute) } }".utf8)
+        .write(to: URL(fileURLWithPath: scratch.path("c.json5")))
+      return try tool.run(
+        ["convert", slide, "--model", Self.model, "-o", scratch.path("o.tif"), "--force", "-v"]
+          + ["--config", scratch.path("c.json5")] + options)
+    }
+    let plain = try outcome("kernels: 'baseline'")
+    #expect(plain.status == 0 && plain.diagnostics.contains("kernels: baseline, "))
+    let bounded = try outcome("memory: '2 MiB'")
+    #expect(bounded.status == 64 && bounded.diagnostics.contains("may use 2.0 MiB"))
+    #expect(try outcome("memory: '2 MiB'", ["--memory", "4GiB"]).status == 0)
+    #expect(try outcome("threads: 0").status == 78)
+    // A plan says what it takes, and that grows with the threads.
+    func plannedMemory(_ threads: Int) throws -> Double {
+      let plan = try outcome("threads: \(threads)", ["--dry-run", "--json"])
+      return try #require(SlideFiles.object(plan.output)["memory_mib"] as? Double)
+    }
+    #expect(try plannedMemory(16) > plannedMemory(1))
+  }
+
+  private static var model: String {
+    SharedData.packageFolder
+      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
+  }
+
+  @Test("a region that no slide has is refused", arguments: ["9223372036854775807,0,256,256"])
+  func region(text: String) throws {
+    let scratch = try TemporaryDirectory()
+    let slide = scratch.path("a.tif")
+    try SlideFiles.write(SlideFiles.tissue(width: 300, height: 300), to: slide)
+    let outcome = try tool.run(
+      ["convert", slide, "--model", Self.model, "-o", scratch.path("o.tif"), "--region", text])
+    #expect(outcome.status == 64)
+  }
+
   @Test("a reader that goes away does not crash the program")
   func brokenPipe() throws {
     let process = Process()

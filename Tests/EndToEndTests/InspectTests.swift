@@ -48,6 +48,9 @@ struct InspectTests {
     }
     #expect(outcome.diagnostics.split(separator: "\n").count == 1)
     #expect(outcome.diagnostics.contains(text))
+    let missing = try tool.run(["inspect", "--json", folder.path("none.tif"), paths[0]])
+    #expect(missing.status == 3)
+    #expect(missing.output.split(separator: "\n").count == 1)
   }
 
   @Test("JPEG data that decode to something else than was stored are a problem, and status 3")

@@ -126,6 +126,17 @@ struct MainJobTests {
     #expect(try bytes("out/B7/B7_CK19.virtual-HE.tif") == first)
   }
 
+  @Test("what was left out for want of a registration is done once there is one")
+  func repaired() throws {
+    let obstacle = scratch.path("out/B7/B7_CK19.overlay.jpg")
+    try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: true)
+    #expect(try runCase("out").status != 0)
+    try FileManager.default.removeItem(atPath: obstacle)
+    let outcome = try runCase("out")
+    #expect(outcome.status == 0, "\(outcome.diagnostics)")
+    for name in pictures { #expect(try !bytes("out/B7/\(name)").isEmpty) }
+  }
+
   @Test("a slide without model and without H&E is refused with what to set")
   func nothingToDo() throws {
     let outcome = try tool.run(["run", "--moving", moving, "-o", scratch.path("out")])

@@ -99,6 +99,13 @@ struct DiffusionCheckpointTests {
   @Test("other networks, and shapes that make no sense, are refused")
   func foreign() throws {
     #expect(throws: NetworkError.self) { try DiffusionConfiguration(shapes: [:]) }
+    // A card says anything: nothing that cannot be counted may be multiplied.
+    for count in [Int.max, 65_536, 70_000, 0] {
+      let wide = DiffusionConfiguration(baseChannels: 64, multipliers: [count], residualBlocks: 1)
+      #expect(wide.problem != nil)
+      let deep = DiffusionConfiguration(baseChannels: 64, multipliers: [1], residualBlocks: count)
+      #expect(deep.problem != nil)
+    }
     #expect(throws: NetworkError.self) { try checkpoint("checkpoint-unet.pth") }
     #expect(throws: NetworkError.self) { try checkpoint("checkpoint-training.pth") }
     let shapes = Dictionary(

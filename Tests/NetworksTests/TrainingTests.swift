@@ -53,7 +53,7 @@ struct TrainingTests {
     #expect(second.checkpoint().data() == through.checkpoint().data())
   }
 
-  @Test("the average follows the weights by (1 + k) / (10 + k) up to its decay, and changes nothing else")
+  @Test("the average follows the weights by (1 + k) / (10 + k), up to its decay")
   func average() throws {
     let context = ComputeContext()
     var plain = trainer()

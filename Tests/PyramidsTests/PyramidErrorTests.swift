@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Pyramids
 import Rasters
 import TestSupport
@@ -44,6 +45,36 @@ struct PyramidErrorTests {
     }
     try first.append(rows: RGBImage(width: 9, height: 9))
     _ = try first.finish()
+  }
+
+  @Test("a writer that waits while another one publishes leaves the published file alone")
+  func published() throws {
+    let path = folder.path("a.tif")
+    let partial = path + ".partial"
+    try Data("published".utf8).write(to: URL(fileURLWithPath: partial))
+    let first = open(partial, O_RDWR)
+    #expect(flock(first, LOCK_EX | LOCK_NB) == 0)
+    let publisher = Thread {
+      // The second writer has opened the name by the time that it is given away.
+      while Self.descriptorCount(of: partial) < 2 { sched_yield() }
+      rename(partial, path)
+      close(first)
+    }
+    publisher.start()
+    let second = try PyramidWriter(
+      path: path, width: 9, height: 9, options: options(), force: true)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data("published".utf8))
+    try second.append(rows: RGBImage(width: 9, height: 9))
+    #expect(try second.finish().levels.count == 1)
+  }
+
+  /// How many descriptors of this process lead to a file.
+  private static func descriptorCount(of path: String) -> Int {
+    // A descriptor that is closed meanwhile leads nowhere.
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    return names.count {
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == path
+    }
   }
 
   @Test("a folder that is not there is named")

@@ -93,6 +93,18 @@ struct PixelSizeTests {
     #expect(slide.pixelSize == nil)
   }
 
+  @Test("a maker's pixel size that no scanner has counts as missing, and is reported")
+  func implausibleMaker() throws {
+    defer { folder.keep() }
+    let path = try folder.write(
+      directory(description: "Aperio Image Library v1\n48x32 |AppMag = 20|MPP = 9e300"))
+    let slide = try Slide(path: path)
+    try #require(slide.vendor == "aperio")
+    #expect(slide.pixelSize == nil)
+    #expect(slide.problems.contains { $0.hasPrefix("the stated pixel size of ") })
+    #expect(try Slide(path: path, pixelSizeOverride: 0.5).problems.isEmpty)
+  }
+
   @Test("the resolution is asked before OME-XML, the option before both")
   func order() throws {
     defer { folder.keep() }

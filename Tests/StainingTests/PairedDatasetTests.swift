@@ -161,6 +161,13 @@ struct PairedDatasetTests {
       #expect(throws: StainingError.self) { _ = try pair.add(to: folder, as: "B", change: change) }
     }
     _ = try pair.add(to: folder, as: "B") { $0.pixelSizeMicrons = 1 }
+    // The data set's own tiles are 64 pixels wide: half of that is the most.
+    #expect(throws: StainingError.self) {
+      _ = try pair.add(to: folder, as: "C") {
+        $0.tileSize = nil
+        $0.overlap = 64
+      }
+    }
   }
 
   @Test("too little tissue and an empty split end with an error, and nothing is written")

@@ -75,7 +75,7 @@ struct Pix2pixTrainingTests {
     }
   }
 
-  @Test("with an average the training is the same, its mean is kept, and it can be stopped anywhere")
+  @Test("with an average the training is the same, its mean is kept, and it resumes")
   func average() throws {
     var averaging = options
     averaging.averageDecay = 0.9

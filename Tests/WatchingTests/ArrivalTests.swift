@@ -220,16 +220,25 @@ struct ArrivalTests {
     #expect(try listing() == before)
   }
 
-  @Test("an outbox in the inbox is refused")
-  func outboxInside() throws {
+  @Test(
+    "an outbox in the inbox is refused, whatever its name, before anything is made",
+    arguments: ["in/out", "./in", "in/../in/a/b", "link", "link/new"])
+  func outboxInside(name: String) throws {
     let lab = try Laboratory()
+    try FileManager.default.createSymbolicLink(
+      atPath: lab.scratch.path("link"), withDestinationPath: lab.inbox)
     let plan = try ServicePlan(
-      configuration: Laboratory.configuration(
-        lab.scratch, "watch: { outbox: '\(lab.inbox)/out' }"),
-      configurationPath: "c", workingFolder: "/", workerOptions: [], isOnce: false)
-    let service = WatchService(
-      plan: plan, surroundings: Laboratory.surroundings(lab.time, lab.executor, lab.surface))
-    #expect(throws: WatchError.self) { try service.start() }
+      configuration: Laboratory.configuration(lab.scratch, "watch: { outbox: '\(name)' }"),
+      configurationPath: "c", workingFolder: lab.scratch.url.path, workerOptions: [],
+      isOnce: false)
+    let surroundings = Laboratory.surroundings(lab.time, lab.executor, lab.surface)
+    let loop = WatchLoop(
+      service: WatchService(plan: plan, surroundings: surroundings), surroundings: surroundings,
+      isOnce: true, controls: WatchLoop.Controls(shouldStop: { false }, takeReload: { nil }))
+    #expect(throws: WatchError.insideInbox(path: plan.outbox, inbox: lab.inbox)) {
+      try loop.run(state: plan.state)
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: lab.inbox).isEmpty)
   }
 }
 

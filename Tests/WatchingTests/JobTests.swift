@@ -63,7 +63,7 @@ struct JobTests {
     lab.executor.end(.exited(status: 65, message: "no"))
     lab.settle()
     let job = try #require(lab.job("A_CK7"))
-    #expect(try lab.store.submit(.retry, for: job, now: lab.time.date) == .applied)
+    #expect(try lab.ask(.retry, of: job) == .applied)
     try lab.restart()
     lab.pass(10)
     #expect(lab.executor.tasks.count == 2)
@@ -226,7 +226,7 @@ struct RequestTests {
     let lab = try started()
     try StateLock(folder: lab.store.folder).whileHeld { () throws(WatchError) in
       let job = lab.store.load().records[0]
-      #expect(try lab.store.submit(.cancel, for: job, now: lab.time.date) == .submitted)
+      #expect(try lab.ask(.cancel, of: job) == .submitted)
     }
     lab.settle()
     #expect(lab.executor.all[0].isTerminated)
@@ -238,7 +238,7 @@ struct RequestTests {
 
     try StateLock(folder: lab.store.folder).whileHeld { () throws(WatchError) in
       let job = lab.store.load().records[0]
-      #expect(try lab.store.submit(.retry, for: job, now: lab.time.date) == .submitted)
+      #expect(try lab.ask(.retry, of: job) == .submitted)
     }
     lab.settle()
     #expect(lab.executor.tasks.count == 2)
@@ -255,10 +255,10 @@ struct RequestTests {
       #expect(job.state == .failed)
       if isRunning {
         try StateLock(folder: lab.store.folder).whileHeld { () throws(WatchError) in
-          _ = try lab.store.submit(.retry, for: job, now: lab.time.date)
+          _ = try lab.ask(.retry, of: job)
         }
       } else {
-        _ = try lab.store.submit(.retry, for: job, now: lab.time.date)
+        _ = try lab.ask(.retry, of: job)
         try lab.restart()
       }
       lab.settle()
@@ -269,6 +269,20 @@ struct RequestTests {
     #expect(lab.executor.tasks.isEmpty)
   }
 
+  @Test(
+    "cancelling a job of a killed service ends the worker that it left, and asks the journal, not memory"
+  )
+  func orphan() throws {
+    let lab = try started()
+    let job = try #require(lab.job("A_CK7"))
+    #expect(job.state == .running)
+    #expect(try lab.ask(.cancel, of: job) == .applied)
+    #expect(lab.executor.endedOrphans == [try #require(job.worker)])
+    #expect(try #require(lab.store.load().records.first).state == .cancelled)
+    // Read before it had ended: what the journal says now counts.
+    #expect(throws: WatchError.self) { try lab.ask(.cancel, of: job) }
+  }
+
   @Test("what does not suit a job is refused")
   func refused() throws {
     let lab = try started()
@@ -276,7 +290,7 @@ struct RequestTests {
     lab.settle()
     let job = try #require(lab.job("A_CK7"))
     #expect(throws: WatchError.self) {
-      try lab.store.submit(.cancel, for: job, now: lab.time.date)
+      _ = try lab.ask(.cancel, of: job)
     }
     #expect(throws: WatchError.unknownJob(id: "zzz")) {
       try JobStore.record(named: "zzz", in: [job])

@@ -146,6 +146,11 @@ final class Laboratory {
       freeBytes: { _ in surface.freeBytes }, wakeUp: WakeUp())
   }
 
+  /// Asks something of a job as `restain jobs` does.
+  func ask(_ request: JobRequest, of job: JobRecord) throws(WatchError) -> RequestOutcome {
+    try store.submit(request, for: job, now: time.date, executor: executor)
+  }
+
   /// Puts a file into the inbox.
   func drop(_ name: String, _ content: String = "pixels") throws {
     let url = URL(fileURLWithPath: "\(inbox)/\(name)")

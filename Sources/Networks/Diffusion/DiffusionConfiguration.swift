@@ -69,11 +69,15 @@ public struct DiffusionConfiguration: Sendable, Codable, Equatable {
 
   /// Why no network of this form can be made; nil when one can.
   public var problem: String? {
-    guard pictureChannels > 0, baseChannels > 0, baseChannels % 2 == 0, residualBlocks > 0,
-      headChannels > 0, groupCount > 0, (1...16).contains(multipliers.count),
-      multipliers.allSatisfy({ $0 > 0 })
+    let counts = [pictureChannels, baseChannels, residualBlocks, headChannels, groupCount]
+    guard (counts + multipliers).allSatisfy({ (1...Self.largestCount).contains($0) }),
+      baseChannels % 2 == 0, (1...16).contains(multipliers.count)
     else { return "a diffusion network with \(baseChannels) base channels and \(multipliers)" }
     let widths = multipliers.map { $0 * baseChannels }
+    guard widths.allSatisfy({ $0 <= Self.largestCount }), residualBlocks <= Self.mostBlocks else {
+      return
+        "a diffusion network of \(widths) channels and \(residualBlocks) residual blocks a size"
+    }
     // Channels side by side on the way up are sums of two widths.
     guard widths.allSatisfy({ $0 % groupCount == 0 }), baseChannels % groupCount == 0 else {
       return "\(groupCount) groups of \(widths) channels"
@@ -86,6 +90,11 @@ public struct DiffusionConfiguration: Sendable, Codable, Equatable {
     }
     return nil
   }
+
+  /// More channels than any network has; the weights between so many can be counted.
+  private static let largestCount = 65_536
+  /// More residual blocks a size than any network has.
+  private static let mostBlocks = 256
 
   private enum CodingKeys: String, CodingKey {
     case multipliers

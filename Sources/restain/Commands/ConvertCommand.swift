@@ -163,6 +163,7 @@ enum ConvertCommand: Command {
       try printPlan(conversion, context)
       return .success
     }
+    try context.requireMemory(conversion.predictedMemory, for: path)
     if let folder = context[trajectory] { try writeStates(of: conversion, to: folder, context) }
     if stainModel.card.architecture == .bridge { try announce(conversion, context) }
     let clock = CheckpointClock(time: context.time)
@@ -184,6 +185,9 @@ enum ConvertCommand: Command {
     return .success
   }
 
+  /// No picture of the formats that are read has a longer side.
+  private static let largestPixel = 4_294_967_296.0
+
   private static func options(_ context: CommandContext) throws -> ConversionOptions {
     var options = ConversionOptions()
     options.overlap = context[overlap]
@@ -198,6 +202,11 @@ enum ConvertCommand: Command {
       guard numbers[2] > 0, numbers[3] > 0 else {
         throw UsageError.conflict(
           subject: "--region", problem: "the region is empty", advice: "pass X,Y,W,H in pixels")
+      }
+      guard numbers.allSatisfy({ abs(Double($0)) <= largestPixel }) else {
+        throw UsageError.conflict(
+          subject: "--region", problem: "no slide is that large",
+          advice: "pass X,Y,W,H in level-0 pixels")
       }
       options.region = PixelRegion(
         x: numbers[0], y: numbers[1], width: numbers[2], height: numbers[3])

@@ -113,7 +113,9 @@ enum JobsCommand: Command {
   ) throws -> ExitStatus {
     var answers: [Answer] = []
     for record in records {
-      let outcome = try store.submit(request, for: record, now: context.time.date)
+      let outcome = try store.submit(
+        request, for: record, now: context.time.date,
+        executor: LocalExecutor(program: CommandLine.arguments[0]))
       answers.append(Answer(id: record.id, outcome: outcome == .applied ? "applied" : "submitted"))
     }
     if context.isJSON {

@@ -63,7 +63,7 @@ enum PhantomCommand: Command {
     try Files.makeFolder(folder)
     let parallelism = try context.computeContext().parallelism
     let files = PhantomFiles(
-      phantom, folder: folder, isForced: context.isForced, threadCount: context.threadCount,
+      phantom, folder: folder, isForced: context.isForced, threadCount: parallelism.threadCount,
       forEach: { count, body in parallelism.forEach(count: count, body) })
     for path in files.paths { try Files.requireFree(path, force: context.isForced) }
     let rowCount = 2 * phantom.options.size

@@ -79,10 +79,11 @@ enum PyramidCommand: Command {
       context.warn(
         "\(slide.path): no pixel size in the file; pass --slide-pixel-size MICRONS to store one")
     }
+    try context.requireMemory(predictedMemory(source, context), for: slide.path)
     context.progress.begin("pyramid", total: Double(source.height), unit: "rows")
     let summary = try PyramidCopy.write(
       source: source, path: target, options: options, force: context.isForced,
-      threadCount: context.threadCount, isCancelled: { context.isCancelled },
+      threadCount: try context.threadCount, isCancelled: { context.isCancelled },
       progress: { context.progress.advance(to: Double($0)) })
     context.progress.finish()
     context.addOutput(target)
@@ -124,7 +125,7 @@ enum PyramidCommand: Command {
     _ source: LevelSource, _ options: PyramidOptions, _ context: CommandContext
   ) throws {
     let plan = PyramidPlan(width: source.width, height: source.height)
-    let memory = PyramidCopy.predictedMemory(width: source.width, threadCount: context.threadCount)
+    let memory = try predictedMemory(source, context)
     let result = Plan(
       levels: plan.levels.count, tiles: plan.tileCount,
       bytes: plan.predictedByteCount(options: options), memoryMib: Double(memory) / 1_048_576,
@@ -138,6 +139,12 @@ enum PyramidCommand: Command {
     context.print("about \(HumanText.bytes(result.bytes)) on disk")
     context.print("about \(HumanText.bytes(memory)) of memory")
     context.print("about \(HumanText.duration(result.seconds)) of reading and compressing")
+  }
+
+  private static func predictedMemory(
+    _ source: LevelSource, _ context: CommandContext
+  ) throws -> Int {
+    PyramidCopy.predictedMemory(width: source.width, threadCount: try context.threadCount)
   }
 
   /// Times the reading of a few pieces along the diagonal, which decides how long the copy takes.
@@ -155,6 +162,6 @@ enum PyramidCommand: Command {
     }
     let seconds = context.time.seconds - started
     let share = Double(source.width) * Double(source.height) / Double(pieceCount * side * side)
-    return seconds * share / Double(context.threadCount)
+    return seconds * share / Double(try context.threadCount)
   }
 }

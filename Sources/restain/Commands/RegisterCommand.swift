@@ -43,7 +43,7 @@ enum RegisterCommand: Command {
     let paths = PairRegistration.paths(in: folder, stem: stem)
     for path in paths { try Files.requireFree(path, force: context.isForced) }
     try Files.makeFolder(folder)
-    var options = RegistrationOptions(threadCount: context.threadCount)
+    var options = RegistrationOptions(threadCount: try context.threadCount)
     options.similarity = context[similarity]
     let pair = try PairRegistration(
       fixed: reference, moving: warped, options: options,

@@ -47,7 +47,7 @@ enum RegisterSeriesCommand: Command {
     let order = try context[order].map { try Self.order($0, names: names, reference: place) }
     let series = SeriesRegistration(
       entries: entries, reference: place,
-      options: RegistrationOptions(threadCount: context.threadCount),
+      options: RegistrationOptions(threadCount: try context.threadCount),
       pixelSize: context.isGiven(RegisterCommand.fine)
         ? RegistrationOptions.finePixelSize : RegistrationOptions.workingPixelSize,
       time: context.time)

@@ -141,7 +141,7 @@ enum TransformSlideCommand: Command {
       "transform slide", total: Double(registered.source.height), unit: "rows")
     let summary = try PyramidCopy.write(
       source: registered.source, path: context[output], options: options, force: context.isForced,
-      threadCount: context.threadCount, isCancelled: { context.isCancelled },
+      threadCount: try context.threadCount, isCancelled: { context.isCancelled },
       progress: { context.progress.advance(to: Double($0)) })
     context.progress.finish()
     context.addOutput(context[output])
