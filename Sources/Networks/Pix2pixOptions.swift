@@ -14,7 +14,8 @@ public struct Pix2pixOptions: Sendable, Codable, Equatable {
   public var hasMultiScaleL1 = false
   /// Whether the generator's inner levels use dropout in training.
   public var hasDropout = true
-  /// Decay of the running average of the generator's parameters; nil where none is kept, as in the reference.
+  /// Decay a step of the running average of the generator's parameters; nil where none is kept, as in the
+  /// reference.
   public var averageDecay: Double?
   /// Steps of the whole schedule.
   public var totalSteps: Int

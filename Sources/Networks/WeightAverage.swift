@@ -1,3 +1,5 @@
+import Tensors
+
 /// A running average of a network's parameters: it varies less from step to step than they do.
 ///
 /// Reference: Yazıcı et al. 2019, arXiv:1806.04498, equation 2; fadel/pytorch_ema, ema.py, `update`.
@@ -16,12 +18,13 @@ struct WeightAverage: Sendable, Equatable {
   }
 
   /// Moves by `1 − decay` of the way towards the parameters.
-  mutating func follow(_ parameters: [Float], decay: Double) {
+  mutating func follow(_ parameters: [Float], decay: Double, context: ComputeContext) {
     let share = Float(1 - decay)
     values.withUnsafeMutableBufferPointer { average in
       parameters.withUnsafeBufferPointer { parameters in
-        for index in 0..<parameters.count {
-          average[index] -= share * (average[index] - parameters[index])
+        nonisolated(unsafe) let (average, parameters) = (average, parameters)
+        context.parallelism.forEachRange(count: parameters.count, length: 65536) { range in
+          for index in range { average[index] -= share * (average[index] - parameters[index]) }
         }
       }
     }

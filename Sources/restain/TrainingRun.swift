@@ -8,7 +8,7 @@ import Tensors
 /// What all trainings have in common on the command line.
 enum TrainingRun {
   static let data = Option<[String]>.repeated(
-    "data", .directory("DATASET"), isRequired: true, "data set that tiles made; may be repeated")
+    "data", .directory("DATASET"), isRequired: true, "data set that tiles made")
   static let output = Option<String>.required(
     "output", short: "o", .path("MODEL"), "model to write; .safetensors is added")
   static let steps = Option<Int?>.optional(

@@ -1,3 +1,4 @@
+import Foundation
 import Networks
 import Tensors
 import Testing
@@ -57,15 +58,19 @@ struct TrainingTests {
   func average() throws {
     let context = ComputeContext()
     var plain = trainer()
-    var averaging = trainer(averageDecay: 0.2)
+    var averaging = trainer(averageDecay: 0.6)
     #expect(averaging.averagedGenerator == averaging.generator)
     let name = try #require(plain.generator.state.tensors.first?.name)
-    var expected = floats(try #require(plain.generator.state[name]))
-    // 2/11 and 3/12 are the decays of the first two updates without a limit.
-    for decay in [Float(2) / 11, 0.2, 0.2] {
+    var expected: [Float] = []
+    // From the eighth on, every eighth step moves by the decay of eight: 9/18 a step, then the limit.
+    for step in 1...16 {
       plain.step(input: input, target: target, context: context)
       averaging.step(input: input, target: target, context: context)
       #expect(averaging.generator == plain.generator)
+      if step == 7 { #expect(averaging.averagedGenerator.state == plain.generator.state) }
+      if step == 7 { expected = floats(try #require(plain.generator.state[name])) }
+      guard step.isMultiple(of: 8) else { continue }
+      let decay = Float(pow(step == 8 ? 0.5 : 0.6, 8))
       let weights = floats(try #require(plain.generator.state[name]))
       expected = zip(expected, weights).map { $0 * decay + $1 * (1 - decay) }
       let found = floats(try #require(averaging.averagedGenerator.state[name]))

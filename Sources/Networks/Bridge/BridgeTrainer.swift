@@ -108,7 +108,8 @@ public struct BridgeTrainer: Sendable, Equatable {
       parameters: &network.values, first: &moments.first, second: &moments.second,
       gradient: gradient.values, rate: rate, step: completedSteps + 1, context: context)
     completedSteps += 1
-    average.follow(network.values, decay: options.averageDecay(atUpdate: completedSteps))
+    average.follow(
+      network.values, decay: options.averageDecay(atUpdate: completedSteps), context: context)
   }
 }
 

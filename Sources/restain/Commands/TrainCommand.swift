@@ -22,16 +22,17 @@ enum TrainPix2pixCommand: Command {
     "learning-rate", .number("RATE", in: 1e-8...1), default: "0.0002", "step size at the start")
   static let multiScaleL1 = Option.flag(
     "multi-scale-l1", "compare at four scales, for imperfectly registered pairs")
-  static let average = Option<Double?>.optional(
-    "average-decay", .number("DECAY", in: 0...0.99999),
-    "keep the running average of the generator's weights with this decay, such as 0.999")
+  static let average = Option<Double>.value(
+    "average-decay", .number("DECAY", in: 0...0.99999), default: "0.999",
+    "decay of the running average of the generator's weights that is kept; 0 keeps the weights themselves, "
+      + "as the public code does")
   static let criterion = Option<ValidationFigures.Criterion>.value(
     "best-by", .choice(), default: "l1",
     "what the best model is chosen by: L1, or a mixture of SSIM and L1 that prefers clear pictures")
   static let description = CommandDescription(
     "train pix2pix", "train a pix2pix model on paired tiles",
     discussion: """
-      Writes MODEL.safetensors (the best by validation), MODEL.train.csv, sample grids in \
+      Writes MODEL.safetensors (the running average of the generator's weights, the best by validation), MODEL.train.csv, sample grids in \
       MODEL.samples and MODEL.checkpoint.safetensors. An interrupted training that is resumed ends \
       in the same model, bit for bit. --steps alone sets the schedule; --time and --patience only stop early.
       """,
@@ -62,7 +63,7 @@ enum TrainPix2pixCommand: Command {
     options.batchSize = context[batch]
     options.learningRate = context[learningRate]
     options.hasMultiScaleL1 = context.isGiven(multiScaleL1)
-    options.averageDecay = context[average]
+    options.averageDecay = context[average] > 0 ? context[average] : nil
     options.chosenCriterion = context[criterion]
     options.validationInterval = context[TrainingRun.validationInterval]
     options.fromStain = context[TrainingRun.fromStain]
