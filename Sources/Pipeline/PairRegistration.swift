@@ -37,19 +37,11 @@ public struct PairRegistration: Sendable {
     let movingImage = try Self.image(
       moving, option: "--moving-pixel-size", pixelSize: pixelSize, threadCount: options.threadCount,
       beforeEachBlock)
-    let coarser = max(fixedImage.frame.pixelSize.mean, movingImage.frame.pixelSize.mean)
-    var levels: [FineSections.Level] = []
-    var finer = pixelSize / 2
-    while finer >= max(finestPixelSize, coarser) * 0.995 {
-      levels.append(
-        FineSections.Level(
-          pixelSize: finer, fixed: Self.source(fixed, fixedImage.frame, pixelSize: finer),
-          moving: Self.source(moving, movingImage.frame, pixelSize: finer)))
-      finer /= 2
-    }
     var result = try SectionRegistration.register(
       fixed: fixedImage, moving: movingImage, options: options,
-      fine: FineSections(levels: levels))
+      fine: Self.fineSections(
+        fixed: (fixed, fixedImage.frame), moving: (moving, movingImage.frame),
+        finestPixelSize: finestPixelSize))
     overlay = RegistrationOverlay.picture(fixed: fixedImage, moving: movingImage, result: result)
     result.report.seconds = time.seconds - start
     result.report.peakMebibytes = Double(ProcessMemory.peakBytes() ?? 0) / 1_048_576
@@ -104,6 +96,29 @@ public struct PairRegistration: Sendable {
     return try SectionImage(
       reading: source, sourcePixelSize: sourcePixelSize, frame: frame, pixelSize: pixelSize,
       threadCount: threadCount, beforeEachBlock: beforeEachBlock)
+  }
+
+  /// Two slides at half the working pixel size and so on, as far as both have such pixels.
+  ///
+  /// - Parameters:
+  ///   - fixed: The reference slide and its frame.
+  ///   - moving: The slide that is warped, and its frame.
+  ///   - finestPixelSize: No pixel size is below this.
+  static func fineSections(
+    fixed: (slide: Slide, frame: SectionFrame), moving: (slide: Slide, frame: SectionFrame),
+    finestPixelSize: Double
+  ) -> FineSections {
+    let coarser = max(fixed.frame.pixelSize.mean, moving.frame.pixelSize.mean)
+    var levels: [FineSections.Level] = []
+    var finer = RegistrationOptions.workingPixelSize / 2
+    while finer >= max(finestPixelSize, coarser) * 0.995 {
+      levels.append(
+        FineSections.Level(
+          pixelSize: finer, fixed: source(fixed.slide, fixed.frame, pixelSize: finer),
+          moving: source(moving.slide, moving.frame, pixelSize: finer)))
+      finer /= 2
+    }
+    return FineSections(levels: levels)
   }
 
   /// The whole slide resampled to a pixel size as it is read.

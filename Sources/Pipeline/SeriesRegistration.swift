@@ -72,7 +72,7 @@ public struct SeriesRegistration: Sendable {
   private let entries: [Entry]
   private let reference: Int
   private let options: RegistrationOptions
-  private let pixelSize: Double
+  private let finestPixelSize: Double
   private let time: any TimeSource
 
   /// Prepares a series.
@@ -81,16 +81,16 @@ public struct SeriesRegistration: Sendable {
   ///   - entries: The folder's slides.
   ///   - reference: The index of the slide that stays; it could be opened.
   ///   - options: How pairs are registered.
-  ///   - pixelSize: The working pixel size in microns.
+  ///   - finestPixelSize: Where it is below the working pixel size, each map is bent further, as that of a pair is.
   ///   - time: The clock that `seconds` is read from.
   public init(
-    entries: [Entry], reference: Int, options: RegistrationOptions, pixelSize: Double,
-    time: any TimeSource
+    entries: [Entry], reference: Int, options: RegistrationOptions,
+    finestPixelSize: Double = RegistrationOptions.workingPixelSize, time: any TimeSource
   ) {
     self.entries = entries
     self.reference = reference
     self.options = options
-    self.pixelSize = pixelSize
+    self.finestPixelSize = finestPixelSize
     self.time = time
   }
 
@@ -127,8 +127,9 @@ public struct SeriesRegistration: Sendable {
       do {
         images.append(
           try PairRegistration.image(
-            try entries[index].slide.get(), option: "--slide-pixel-size", pixelSize: pixelSize,
-            threadCount: options.threadCount, beforeEachStep))
+            try entries[index].slide.get(), option: "--slide-pixel-size",
+            pixelSize: RegistrationOptions.workingPixelSize, threadCount: options.threadCount,
+            beforeEachStep))
         indices.append(index)
       } catch let error as SlideError where index != reference {
         rows.append(
@@ -145,7 +146,14 @@ public struct SeriesRegistration: Sendable {
       plan = try series.tree(beforeEachPair: beforeEachStep)
     }
     var start = time.seconds
-    _ = try series.members(plan: plan) { member in
+    func fine(_ section: Int) throws -> FineSections {
+      func slide(_ member: Int) throws -> (Slide, SectionFrame) {
+        (try entries[indices[member]].slide.get(), images[member].frame)
+      }
+      return PairRegistration.fineSections(
+        fixed: try slide(place), moving: try slide(section), finestPixelSize: finestPixelSize)
+    }
+    _ = try series.members(plan: plan, fine: fine) { member in
       try beforeEachStep()
       var result = member.result
       result.report.seconds = time.seconds - start

@@ -86,12 +86,17 @@ extension RegistrationRun {
   ) -> (grid: DisplacementGrid, isDetailed: Bool) {
     var grid = coarse
     for index in levelIndices.reversed() where fixed.levels[index].pixelSize < Self.finestDetail {
-      if index == 0, let grid, contrast(affine, grid) < Self.leastContrast { return (grid, false) }
+      if index == 0, let grid, !isDetailed(affine, grid) { return (grid, false) }
       grid = bent(
         grid, level: index, affine: affine, knotPixels: options.knotPixels,
         metric: options.detailMetric, stiffness: options.stiffness)
     }
     return (grid ?? DisplacementGrid(spacing: 256, covering: fixedImage.frame.extent), true)
+  }
+
+  /// Whether the finest level shows more of the two sections' likeness than chance does.
+  func isDetailed(_ affine: AffineMap, _ grid: DisplacementGrid) -> Bool {
+    contrast(affine, grid) >= Self.leastContrast
   }
 
   /// Bends from the coarsest level, or the one after where a start was bent already, to the last that shows no

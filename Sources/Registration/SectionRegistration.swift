@@ -123,6 +123,22 @@ struct RegistrationRun {
       affine: start.affine, bent: [grid], margin: margin)
   }
 
+  /// Bends an accepted map further at finer pixel sizes.
+  ///
+  /// - Returns: The better of the two; the map as it was where the working pixel size shows no detail.
+  /// - Throws: What the slides throw.
+  func refined(
+    _ result: RegistrationResult, by fine: FineSections
+  ) throws -> RegistrationResult {
+    let affine = result.transform.affine
+    guard !fine.levels.isEmpty, result.report.status == .ok,
+      let grid = result.transform.displacement, isDetailed(affine, grid)
+    else { return result }
+    return RegistrationJudge(run: self, rows: rows).result(
+      before: centred, rigid: result.rigid.affine, affine: affine,
+      bent: [grid, try refined(grid, affine: affine, by: fine)], margin: result.report.confidence)
+  }
+
   /// The turn and shift nearest to a straight map, refined by descent at about 8 µm a pixel.
   private func turned(_ start: AffineMap) -> AffineMap {
     descended(

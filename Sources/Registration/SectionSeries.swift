@@ -16,7 +16,7 @@ public struct SectionSeries: Sendable {
     /// Whether the map by way of the neighbour was kept, or the direct one.
     public let isChained: Bool
     /// The map from the reference to the section, and its report.
-    public let result: RegistrationResult
+    public internal(set) var result: RegistrationResult
   }
 
   /// The sections, all at one pixel size.
@@ -114,12 +114,16 @@ public struct SectionSeries: Sendable {
   ///
   /// - Parameters:
   ///   - plan: From ``chain(order:)`` or ``tree(beforeEachPair:)``.
+  ///   - fine: The reference and a section at finer pixel sizes: the map that is kept is bent further by them where
+  ///     that makes it better.
   ///   - finished: Called after each section; throws to stop.
   /// - Returns: One member a section, in the order of the plan.
-  /// - Throws: What `finished` throws.
+  /// - Throws: What `finished` and the slides throw.
   public func members(
-    plan: [(section: Int, neighbours: [Int])], finished: (Member) throws -> Void = { _ in }
-  ) rethrows -> [Member] {
+    plan: [(section: Int, neighbours: [Int])],
+    fine: (_ section: Int) throws -> FineSections = { _ in FineSections(levels: []) },
+    finished: (Member) throws -> Void = { _ in }
+  ) throws -> [Member] {
     var maps: [Int: RegistrationResult] = [:]
     var members: [Member] = []
     for (section, neighbours) in plan {
@@ -131,6 +135,8 @@ public struct SectionSeries: Sendable {
       if neighbour != reference, let first = maps[neighbour] {
         member = self.member(section, neighbour: neighbour, first: first, direct: direct)
       }
+      member.result = try run(fixed: reference, moving: section)
+        .refined(member.result, by: fine(section))
       maps[section] = member.result
       members.append(member)
       try finished(member)

@@ -130,6 +130,36 @@ struct RegistrationCommandTests {
     }
   }
 
+  @Test("a series of two is registered as a pair is, with --fine, too")
+  func fineSeries() throws {
+    let folder = try TemporaryDirectory()
+    let tool = try CommandLineTool()
+    #expect(
+      try tool.run(["phantom", "-o", folder.path("in"), "--size", "2048", "--seed", "5", "-q"])
+        .status == 0)
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder.path("in"))
+    where !name.hasPrefix("phantom_") {
+      try FileManager.default.removeItem(atPath: folder.path("in/\(name)"))
+    }
+    var transforms: [Data] = []
+    for options in [[], ["--fine"]] {
+      let pair = try tool.run(
+        ["register", "--fixed", folder.path("in/phantom_HE.tif"), "--moving"]
+          + [folder.path("in/phantom_IHC.tif"), "-o", folder.path("pair"), "--force"] + options)
+      let series = try tool.run(
+        ["register-series", folder.path("in"), "--reference", "phantom_HE", "-o"]
+          + [folder.path("series"), "--force"] + options)
+      #expect(pair.status == 0 && series.status == 0, "\(series.diagnostics)")
+      transforms += try ["pair", "series"].map {
+        try Data(
+          contentsOf: URL(fileURLWithPath: folder.path("\($0)/phantom_IHC.transform.json")))
+      }
+    }
+    #expect(transforms[0] == transforms[1] && transforms[2] == transforms[3])
+    // Bent further it has more knots.
+    #expect(transforms[2].count > transforms[0].count)
+  }
+
   /// There and back ends within a twentieth of a pixel.
   private func expectEqualPoints(_ first: String, _ second: String) throws {
     let tables = try [first, second].map { path in

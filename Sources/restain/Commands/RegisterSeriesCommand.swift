@@ -48,7 +48,7 @@ enum RegisterSeriesCommand: Command {
     let series = SeriesRegistration(
       entries: entries, reference: place,
       options: RegistrationOptions(threadCount: try context.threadCount),
-      pixelSize: context.isGiven(RegisterCommand.fine)
+      finestPixelSize: context.isGiven(RegisterCommand.fine)
         ? RegistrationOptions.finePixelSize : RegistrationOptions.workingPixelSize,
       time: context.time)
     let folder = context[output]
