@@ -39,16 +39,19 @@ package struct BlockMatches: Sendable {
   ///   - fixed: The density whose blocks are sought.
   ///   - tissue: 1 where `fixed` shows tissue.
   ///   - moving: The density that they are sought in, of the same size.
+  ///   - inside: 1 where `moving` is known: a block counts by as much of it as is.
   ///   - columns: Knots from left to right.
   ///   - rows: Knots from top to bottom.
   ///   - loop: The threads.
   package init(
-    fixed: Plane, tissue: Plane, moving: Plane, columns: Int, rows: Int, loop: RowLoop
+    fixed: Plane, tissue: Plane, moving: Plane, inside: Plane, columns: Int, rows: Int,
+    loop: RowLoop
   ) {
     self.columns = columns
     self.rows = rows
     let (costs, shares) = Self.costs(
-      fixed: fixed, tissue: tissue, moving: moving, columns: columns, rows: rows, loop: loop)
+      fixed: fixed, tissue: tissue, moving: moving, inside: inside, columns: columns, rows: rows,
+      loop: loop)
     let shifts = BeliefPropagation(
       columns: columns, rows: rows, side: Self.side,
       coupling: Self.coupling / Float(Self.knotPixels * Self.knotPixels), loop: loop
@@ -64,12 +67,14 @@ package struct BlockMatches: Sendable {
 
   /// `1 − correlation` times the share of tissue, `[knot, row, column]` with rows of 24.
   private static func costs(
-    fixed: Plane, tissue: Plane, moving: Plane, columns: Int, rows: Int, loop: RowLoop
+    fixed: Plane, tissue: Plane, moving: Plane, inside: Plane, columns: Int, rows: Int,
+    loop: RowLoop
   ) -> (costs: FloatBuffer, shares: [Float]) {
     let border = halfBlock + reach
     let reference = fixed.bordered(border)
     let tissue = tissue.bordered(border)
     let target = moving.bordered(border)
+    let inside = inside.bordered(border)
     let stride = BeliefPropagation.stride
     let costs = FloatBuffer(count: columns * rows * stride)
     let shares = FloatBuffer(count: columns * rows)
@@ -80,7 +85,10 @@ package struct BlockMatches: Sendable {
         reference, left: x - halfBlock, top: y - halfBlock, side: 2 * halfBlock)
       var covered: Float = 0
       for row in 0..<block.side {
-        for column in 0..<block.side { covered += tissue[block.left + column, block.top + row] }
+        for column in 0..<block.side {
+          let (x, y) = (block.left + column, block.top + row)
+          covered += tissue[x, y] * inside[x, y]
+        }
       }
       let share = covered / Float(block.side * block.side)
       let scores = block.correlations(with: target, reach: reach)

@@ -77,7 +77,8 @@ struct BlockMatching {
       spacing: Double(BlockMatches.knotPixels) * fixed.pixelSize, covering: fixed.extent)
     let matches = BlockMatches(
       fixed: fixed.density, tissue: fixed.tissue.plane, moving: warped.density,
-      columns: result.columns - 2, rows: result.rows - 2, loop: run.rows)
+      inside: warped.inside.plane, columns: result.columns - 2, rows: result.rows - 2,
+      loop: run.rows)
     var weights = [Double](repeating: 0, count: result.columns * result.rows)
     for row in 0..<matches.rows {
       for column in 0..<matches.columns {

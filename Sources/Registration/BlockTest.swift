@@ -155,14 +155,20 @@ package struct BlockTest {
         rows: blockRows))
   }
 
-  /// Blocks whose five by five neighbourhood has far fewer near matches than the section has where it fits.
+  /// Of the blocks that can be judged, those whose five by five neighbourhood has far fewer near matches than the
+  /// section has where it fits.
   ///
-  /// A near match is a clear one within ``supportMicrons``, times the scale. What the section has where it fits is the ninth
-  /// decile of its neighbourhoods: the mean would fall with the very places that do not fit. A
-  /// neighbourhood is unsupported when it has less than a quarter of that and chance (a binomial draw) would
+  /// Of a piece of tissue too small for that (at least four blocks) the whole piece counts instead.
+  /// A near match is a clear one within ``supportMicrons``, times the scale. What the section has where it fits is
+  /// the ninth decile of its neighbourhoods, or what its best piece has: the mean would fall with the very
+  /// places that do not fit, and of twelve pieces one may be all that fits. A neighbourhood is unsupported when it has less than a quarter of that and chance (a binomial draw) would
   /// leave it so few once in a hundred times at most.
   private static func unsupportedShare(_ values: [Float], columns: Int, rows: Int) -> Double {
-    let total = values.count { $0 > -1.5 }
+    let pieces = ConnectedParts(values.map { $0 > -1.5 }, columns: columns, rows: rows)
+    var nearOfPiece = [Int](repeating: 0, count: pieces.sizes.count)
+    for (index, value) in values.enumerated() where value >= 0 && value <= supportMicrons {
+      nearOfPiece[pieces.labels[index]] += 1
+    }
     var places: [(count: Int, near: Int)] = []
     for row in 0..<rows {
       for column in 0..<columns where values[row * columns + column] > -1.5 {
@@ -174,18 +180,26 @@ package struct BlockTest {
             if value >= 0, value <= supportMicrons { place.near += 1 }
           }
         }
-        // Fewer than twelve blocks say nothing about a place.
-        if place.count >= 12 { places.append(place) }
+        // Fewer than twelve blocks say nothing about a place, four about a piece.
+        if place.count >= 12 {
+          places.append(place)
+        } else {
+          let piece = pieces.labels[row * columns + column]
+          if pieces.sizes[piece] >= 4 { places.append((pieces.sizes[piece], nearOfPiece[piece])) }
+        }
       }
     }
     guard !places.isEmpty else { return 0 }
     let shares = places.map { Double($0.near) / Double($0.count) }.sorted()
-    let usual = min(0.99, shares[shares.count * 9 / 10])
+    let best =
+      pieces.sizes.indices.filter { pieces.sizes[$0] >= 12 }
+      .map { Double(nearOfPiece[$0]) / Double(pieces.sizes[$0]) }.max() ?? 0
+    let usual = min(0.99, max(shares[shares.count * 9 / 10], best))
     let unsupported = places.count { place in
       Double(place.near) < 0.25 * usual * Double(place.count)
         && lowerTail(place.near, of: place.count, share: usual) < 0.01
     }
-    return Double(unsupported) / Double(total)
+    return Double(unsupported) / Double(places.count)
   }
 
   /// The probability of at most `near` of `count` where each comes with a probability.

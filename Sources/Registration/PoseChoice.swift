@@ -85,9 +85,12 @@ struct PoseChoice {
     return distances.isEmpty || distances[distances.count / 2] < spread
   }
 
-  /// The least-squares straight map of a match over the fixed tissue.
+  /// The least-squares straight map of a match over the fixed tissue that the moving section shows.
   private func straight(_ match: Match) -> AffineMap {
-    AffineMap(fitting: tissuePoints.map { ($0, place($0, match)) }) ?? match.affine
+    let moving = run.moving.levels[0]
+    let pairs = tissuePoints.map { ($0, place($0, match)) }
+    let shown = pairs.filter { moving.isKnown(at: $0.1) }
+    return AffineMap(fitting: shown) ?? AffineMap(fitting: pairs) ?? match.affine
   }
 
   private func place(_ point: MicronPoint, _ match: Match) -> MicronPoint {

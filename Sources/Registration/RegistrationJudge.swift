@@ -20,7 +20,10 @@ enum RegistrationGates {
   /// Tissue masks that overlap less are not of the same place.
   static let leastDice = 0.5
   /// The pose has to beat every other by that share of its score.
-  static let leastMargin = 0.03
+  ///
+  /// Right maps of sections 15 and 35 µm apart have 0.098 (one of 48) and 0.16 upwards, of real sections 0.29, of
+  /// phantoms 0.55; of arrays of other cores, whose round outlines fit in many ways, 0.10 at most.
+  static let leastMargin = 0.15
   /// A median residual above this is no registration, in microns.
   static let mostResidual = 25.0
   /// Of the tissue blocks, those that must have a clear match.
@@ -39,6 +42,8 @@ enum RegistrationGates {
   /// Of spoilt phantoms, right maps reach 0.064 and maps that fit a part start at 0.39; between lie maps
   /// that are right in the middle and off at a torn or emptied place.
   static let mostUnsupported = 0.12
+  /// Of both sections' tissue, what may lie in pieces on the other's glass.
+  static let mostStray = 0.05
 }
 
 /// Chooses between rigid, affine and bent, and decides whether a person has to look.
@@ -133,6 +138,8 @@ struct RegistrationJudge {
     {
       reasons.append(.residualTooLarge)
     }
+    let stray = strayTissue(chosen).share
+    if stray > RegistrationGates.mostStray { reasons.append(.pieceMoved) }
     let status = reasons.isEmpty ? RegistrationStatus.ok : .needsReview
     let transform = SectionTransform(
       fixed: run.fixedImage.frame, moving: run.movingImage.frame, affine: chosen.affine,
@@ -146,7 +153,8 @@ struct RegistrationJudge {
       similarityBSpline: similarityBent,
       blockMicrons: BlockTest.blockMicrons * evidence.scale,
       blockResidualMicrons: evidence.residual, blockClearShare: evidence.clearShare,
-      blockChance: evidence.chance, unsupportedShare: unsupported, shear: shape.shear,
+      blockChance: evidence.chance, unsupportedShare: unsupported, strayShare: stray,
+      shear: shape.shear,
       minJacobian: chosen.minJacobian,
       maxDisplacementMicrons: chosen.displacement.map(maxDisplacement) ?? 0, chosen: chosen.kind)
     return RegistrationResult(
@@ -207,6 +215,18 @@ struct RegistrationJudge {
   /// The mean squared local correlation over fixed tissue that the moving section covers.
   private func similarity(_ warped: WarpedPlanes) -> Double {
     warped.similarity(fixed: run.fixed.levels[0], rows: rows)
+  }
+
+  /// At the pixel size at which pieces are told from each other.
+  private func strayTissue(_ option: Option) -> StrayTissue {
+    let level =
+      run.levelIndices.first {
+        run.fixed.levels[$0].pixelSize >= RegistrationRun.comparedPixelSize
+      } ?? run.levelIndices.upperBound - 1
+    return StrayTissue(
+      fixed: run.fixed.levels[level],
+      warped: planes(option.affine, option.displacement, level: level),
+      movingArea: run.moving.tissueArea / abs(option.affine.determinant))
   }
 
   /// Over fixed tissue, on eight by eight points a cell.

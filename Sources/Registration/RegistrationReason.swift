@@ -16,6 +16,8 @@ public enum RegistrationReason: String, Codable, Sendable, CaseIterable {
   case residualTooLarge = "residual-too-large"
   /// Too few blocks of tissue agree at all.
   case noAgreement = "no-agreement"
+  /// A piece of tissue lies elsewhere than its counterpart.
+  case pieceMoved = "piece-moved"
   /// Two independent ways to the same section of a series end in different places.
   case inconsistent = "inconsistent"
   /// Both sections are the same picture.

@@ -34,6 +34,8 @@ public struct RegistrationReport: Codable, Sendable, Hashable {
   public var blockChance: Double
   /// The share of tissue blocks whose neighbourhood has no match although others have, 0…1.
   public var unsupportedShare: Double
+  /// Of both sections' tissue the smaller share that lies in pieces on the other's glass, 0…1.
+  public var strayShare: Double
   /// The sections' relative shear, 0 for none.
   public var shear: Double
   /// The smallest factor by which the chosen map's bending shrinks an area of tissue.
@@ -63,6 +65,7 @@ public struct RegistrationReport: Codable, Sendable, Hashable {
     case blockClearShare = "block_clear_share"
     case blockChance = "block_chance"
     case unsupportedShare = "block_unsupported_share"
+    case strayShare = "stray_share"
     case shear
     case minJacobian = "min_jacobian"
     case maxDisplacementMicrons = "max_displacement_um"

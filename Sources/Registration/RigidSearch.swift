@@ -39,7 +39,8 @@ struct RigidSearch {
   /// Values across the transform; the fixed tissue and the turned moving tissue fit side by side.
   static let transformSize = 256
   static let angleCount = 72
-  /// Of the tissue's density, the least that must take part in an overlap.
+  /// Of the density of the section that holds less, the least that must take part in an overlap: a piece is sought
+  /// on a whole section, too.
   static let leastOverlap = 0.3
 
   func candidates(fixed: SectionPlanes, moving: SectionPlanes, count: Int) -> [RigidCandidate] {
@@ -320,8 +321,7 @@ private final class Reference: @unchecked Sendable {
     let size = first.size
     let scale = 1 / Float(size * size)
     var scores = [Float](repeating: 0, count: size * size)
-    let leastFixed = Float(RigidSearch.leastOverlap * mass)
-    let leastMoving = Float(RigidSearch.leastOverlap * grid.mass)
+    let leastMass = Float(RigidSearch.leastOverlap * min(mass, grid.mass))
     for index in scores.indices {
       let count = first.real[index] * scale
       guard count > 64 else { continue }
@@ -329,7 +329,7 @@ private final class Reference: @unchecked Sendable {
       let movingSum = third.real[index] * scale
       let fixedMass = fixedSum + mean * count
       let movingMass = movingSum + grid.mean * count
-      guard fixedMass > leastFixed, movingMass > leastMoving else { continue }
+      guard min(fixedMass, movingMass) > leastMass else { continue }
       let product = third.imaginary[index] * scale - fixedSum * movingSum / count
       let fixedVariance = second.real[index] * scale - fixedSum * fixedSum / count
       let movingVariance = second.imaginary[index] * scale - movingSum * movingSum / count

@@ -36,6 +36,15 @@ struct SectionLevel: Sendable {
     MicronPoint(x: Double(width) * pixelSize, y: Double(height) * pixelSize)
   }
 
+  /// Whether a place lies on the slide and its pixel may be trusted.
+  ///
+  /// - Parameter point: Microns from the corner.
+  func isKnown(at point: MicronPoint) -> Bool {
+    let (x, y) = (point.x / pixelSize, point.y / pixelSize)
+    guard x >= 0, y >= 0, x < Double(width), y < Double(height) else { return false }
+    return valid[Int(x), Int(y)] > 0.5
+  }
+
   /// The tissue among the places of a square lattice, from left to right and top to bottom.
   ///
   /// - Parameter step: Pixels between places; the first lies half a step from the corner.

@@ -177,7 +177,7 @@ struct RegistrationRun {
       status: .needsReview, reasons: [reason], mirrored: false, confidence: 0, rotationDegrees: 0,
       scale: 1, maskDice: 0, similarityBefore: 0, similarityRigid: 0, similarityBSpline: 0,
       blockMicrons: BlockTest.blockMicrons, blockResidualMicrons: nil, blockClearShare: 0,
-      blockChance: 1, unsupportedShare: 0, shear: 0,
+      blockChance: 1, unsupportedShare: 0, strayShare: 0, shear: 0,
       minJacobian: 1, maxDisplacementMicrons: 0,
       chosen: .rigid)
     return RegistrationResult(transform: transform, rigid: transform, report: report)

@@ -118,31 +118,10 @@ public enum TissueMask {
 
   /// Drops connected cells that are fewer than a fiftieth of the largest part.
   static func dropSmallParts(_ cells: inout [Bool], columns: Int, rows: Int) {
-    var labels = [Int](repeating: -1, count: cells.count)
-    var sizes: [Int] = []
-    var stack: [Int] = []
-    for start in cells.indices where cells[start] && labels[start] < 0 {
-      labels[start] = sizes.count
-      stack.append(start)
-      var size = 0
-      while let index = stack.popLast() {
-        size += 1
-        let column = index % columns
-        let row = index / columns
-        for (nextColumn, nextRow) in [
-          (column - 1, row), (column + 1, row), (column, row - 1), (column, row + 1),
-        ] where nextColumn >= 0 && nextRow >= 0 && nextColumn < columns && nextRow < rows {
-          let next = nextRow * columns + nextColumn
-          if cells[next] && labels[next] < 0 {
-            labels[next] = sizes.count
-            stack.append(next)
-          }
-        }
-      }
-      sizes.append(size)
-    }
-    let largest = sizes.max() ?? 0
-    for index in cells.indices where cells[index] && sizes[labels[index]] * 50 < largest {
+    let parts = ConnectedParts(cells, columns: columns, rows: rows)
+    let largest = parts.sizes.max() ?? 0
+    for index in cells.indices
+    where cells[index] && parts.sizes[parts.labels[index]] * 50 < largest {
       cells[index] = false
     }
   }

@@ -41,7 +41,8 @@ struct BlockMatchesTests {
   ) -> BlockMatches {
     BlockMatches(
       fixed: fixed, tissue: tissue ?? Plane(width: size, height: size, filledWith: 1),
-      moving: moving, columns: knots, rows: knots, loop: RowLoop(threadCount: threads))
+      moving: moving, inside: Plane(width: size, height: size, filledWith: 1), columns: knots,
+      rows: knots, loop: RowLoop(threadCount: threads))
   }
 
   @Test("a planted displacement is found within half a pixel")
