@@ -75,17 +75,25 @@ public struct PairedDatasetMaker: Sendable {
     self.forEach = forEach
   }
 
-  /// Cuts, checks and adds a case.
+  /// Cuts, checks and adds a case; nobody else adds one to the data set meanwhile.
   ///
   /// - Parameters:
   ///   - sections: The pair.
   ///   - progress: Called with tiles looked at and tiles in all; throws to stop.
   /// - Returns: The index after the call and the case that was added.
-  /// - Throws: ``StainingError``, what the slides throw, and what `progress` throws.
+  /// - Throws: ``StainingError``, `FolderLockError.held` where another process adds a case, what the slides
+  ///   throw, and what `progress` throws.
   public func add(
     _ sections: Sections, progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> (index: DatasetIndex, added: DatasetIndex.Case) {
     try checkName()
+    try DurableFile.makeFolder(folder)
+    return try FolderLock(path: folder).whileHeld { try addLocked(sections, progress: progress) }
+  }
+
+  private func addLocked(
+    _ sections: Sections, progress: (_ done: Int, _ total: Int) throws -> Void
+  ) throws -> (index: DatasetIndex, added: DatasetIndex.Case) {
     let transform = sections.transform
     guard transform.status == .ok || options.isForced else {
       throw StainingError.needsReview(

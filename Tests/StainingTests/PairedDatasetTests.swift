@@ -2,6 +2,7 @@ import Foundation
 import Pictures
 import Rasters
 import Registration
+import Reporting
 import Slides
 import Staining
 import TestSupport
@@ -92,6 +93,19 @@ struct PairedDatasetTests {
     #expect(second.fixedSlides == first.fixedSlides)
     #expect(added.keptCount(.train) < first.cases[0].keptCount(.train))
     #expect(try tiles(folder, .train).count == added.keptCount(.train))
+  }
+
+  @Test("one call at a time adds to a data set")
+  func locked() throws {
+    let pair = try TestCase(fixed: fixed, moving: moving)
+    let folder = pair.folder.path("set")
+    _ = try pair.add(to: folder)
+    _ = try FolderLock(path: folder).whileHeld {
+      #expect(throws: FolderLockError.held(path: folder)) {
+        _ = try pair.add(to: folder, as: "B")
+      }
+    }
+    #expect(try pair.add(to: folder, as: "B").index.cases.map(\.name) == ["A12", "B"])
   }
 
   @Test("a registration that needs review needs force")
