@@ -180,8 +180,10 @@ public struct PairedDatasetMaker: Sendable {
     previous: DatasetIndex.Case?, index: inout DatasetIndex
   ) throws -> [SplitSquare] {
     if index.splitUnit == .case {
-      // Sections of one H&E show the same tissue: they stay together.
-      let sibling = previous ?? index.cases.first { $0.fixed.hash == fixed.hash }
+      // Sections of one H&E show the same tissue: they stay together. A case that is replaced counts last.
+      let sibling = (index.cases + [previous].compactMap(\.self)).first {
+        $0.fixed.hash == fixed.hash
+      }
       var counts: [DatasetSplit: Int] = [:]
       for split in DatasetSplit.allCases { counts[split] = index.tileCount(split) }
       let split = sibling?.split ?? index.shares.mostWanting(tileCounts: counts)

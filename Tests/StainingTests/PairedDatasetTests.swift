@@ -162,6 +162,30 @@ struct PairedDatasetTests {
     #expect(splits == [.train, .validation, .test])
   }
 
+  @Test("a case that is replaced by another H&E goes where that H&E's other sections are")
+  func replacedCase() throws {
+    let set = try TemporaryDirectory()
+    let folder = set.path("set")
+    func add(_ pair: TestCase, _ name: String) throws -> DatasetSplit? {
+      try pair.add(to: folder, as: name) {
+        $0.splitUnit = .case
+        $0.shares = SplitShares([0.5, 0.5, 0])
+        $0.isForced = true
+      }.added.split
+    }
+    let pairs = try (0..<2).map {
+      try TestCase(
+        fixed: section(width: 300, height: 300, seed: UInt64(20 + $0)), moving: moving)
+    }
+    #expect(try add(pairs[0], "A") == .train)
+    #expect(try add(pairs[1], "B") == .validation)
+    // The same section again stays; B made from A's H&E joins A.
+    #expect(try add(pairs[1], "B") == .validation)
+    #expect(try add(pairs[0], "B") == .train)
+    // Alone with a new H&E, nothing binds it to where its name was.
+    #expect(try add(pairs[1], "B") == .validation)
+  }
+
   @Test("choices that differ from the data set's own are refused")
   func conflicts() throws {
     let pair = try TestCase(fixed: fixed, moving: moving)
