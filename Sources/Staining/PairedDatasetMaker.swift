@@ -59,8 +59,8 @@ public struct PairedDatasetMaker: Sendable {
   /// The finest default pixel size, in microns.
   public static let finestDefaultMicrons = 0.5
 
-  private let folder: String
-  private let options: Options
+  let folder: String
+  let options: Options
   private let forEach: ForEach
 
   /// Makes a maker.
@@ -105,20 +105,23 @@ public struct PairedDatasetMaker: Sendable {
       throw StainingError.caseExists(path: folder, name: options.caseName)
     }
     index.cases.removeAll { $0.name == options.caseName }
+    let staging = URL(fileURLWithPath: folder).appendingPathComponent(
+      ".\(options.caseName).partial")
+    if previous == nil { try clearOrphans(staging: staging) }
+    try? FileManager.default.removeItem(at: staging)  // Left by a run that was killed.
     let fixedInput = try Self.input(sections.fixed.path)
     let pair = try PairedSections(
       sections, pixelSizeMicrons: index.pixelSizeMicrons, forEach: forEach)
     let squares = try squares(
       for: fixedInput, pair: pair, sections: sections, previous: previous, index: &index)
-    let staging = URL(fileURLWithPath: folder).appendingPathComponent(
-      ".\(options.caseName).partial")
     let limit =
       options.maxResidualMicrons ?? max(10, 8 * index.pixelSizeMicrons)
     let cutter = TileCutter(
       pair: pair, caseName: options.caseName, tileSize: index.tileSize, overlap: options.overlap,
       maxResidualMicrons: limit, forEach: forEach)
-    try? FileManager.default.removeItem(at: staging)  // Left by a run that was killed.
-    defer { try? FileManager.default.removeItem(at: staging) }  // Empty or worthless by now.
+    var isPublishing = false
+    // Worthless by now; but beside tiles that no index counts yet it tells whose they are.
+    defer { if !isPublishing { try? FileManager.default.removeItem(at: staging) } }
     let cut = try cutter.cut(squares, into: staging.path, progress: progress)
     let added = DatasetIndex.Case(
       name: options.caseName, fixed: fixedInput, moving: try Self.input(sections.moving.path),
@@ -128,7 +131,9 @@ public struct PairedDatasetMaker: Sendable {
       kept: cut.kept, leftOut: cut.leftOut)
     index.cases.append(added)
     try requireTiles(in: index, added: added)
-    try publish(staging: staging, index: index, replacing: previous != nil)
+    isPublishing = true
+    try publish(staging: staging, index: index)
+    isPublishing = false
     return (index, added)
   }
 
@@ -230,58 +235,4 @@ public struct PairedDatasetMaker: Sendable {
       file: URL(fileURLWithPath: path).lastPathComponent,
       hash: try ContentHash.hexadecimal(ofFile: path, endsOnly: true))
   }
-
-  // MARK: - Publishing
-
-  /// Moves the tiles in and writes the index last: a killed run leaves tiles that no index counts, and the
-  /// same call replaces them.
-  private func publish(staging: URL, index: DatasetIndex, replacing: Bool) throws {
-    let manager = FileManager.default
-    for split in DatasetSplit.allCases {
-      let target = URL(fileURLWithPath: folder).appendingPathComponent(split.rawValue)
-      try DurableFile.makeFolder(target.path)
-      for name in try manager.contentsOfDirectory(atPath: target.path)
-      where TileName(name)?.caseName == options.caseName {
-        try manager.removeItem(at: target.appendingPathComponent(name))
-      }
-      let source = staging.appendingPathComponent(split.rawValue)
-      guard manager.fileExists(atPath: source.path) else { continue }
-      for name in try manager.contentsOfDirectory(atPath: source.path).sorted() {
-        try manager.moveItem(
-          at: source.appendingPathComponent(name), to: target.appendingPathComponent(name))
-      }
-    }
-    try DurableFile.write(
-      JSONText.document(index),
-      to: URL(fileURLWithPath: folder).appendingPathComponent(DatasetIndex.fileName).path)
-  }
-}
-
-/// The name of a tile's picture: `<case>_<x>_<y>.png`.
-public struct TileName: Hashable, Sendable {
-  /// The case.
-  public let caseName: String
-  /// First column in the fixed frame, in pixels of the data set.
-  public let x: Int
-  /// First row.
-  public let y: Int
-
-  /// Makes a name.
-  public init(caseName: String, x: Int, y: Int) {
-    self.caseName = caseName
-    self.x = x
-    self.y = y
-  }
-
-  /// Reads a name; nothing where the text is none.
-  public init?(_ text: String) {
-    guard text.hasSuffix(".png") else { return nil }
-    let parts = text.dropLast(4).split(separator: "_", omittingEmptySubsequences: false)
-    guard parts.count >= 3, let x = Int(parts[parts.count - 2]), let y = Int(parts[parts.count - 1])
-    else { return nil }
-    self.init(caseName: parts.dropLast(2).joined(separator: "_"), x: x, y: y)
-  }
-
-  /// The file's name.
-  public var text: String { "\(caseName)_\(x)_\(y).png" }
 }

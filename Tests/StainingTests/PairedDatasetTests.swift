@@ -108,6 +108,38 @@ struct PairedDatasetTests {
     #expect(try pair.add(to: folder, as: "B").index.cases.map(\.name) == ["A12", "B"])
   }
 
+  @Test("pictures of a case's name that no index counts are kept, unless forced or of a killed run")
+  func orphans() throws {
+    let pair = try TestCase(fixed: fixed, moving: moving)
+    let folder = pair.folder.path("set")
+    let orphan = "\(folder)/train/\(TileName(caseName: "A12", x: 9999, y: 0).text)"
+    let manager = FileManager.default
+    func leave() throws {
+      try? manager.removeItem(atPath: folder)
+      try manager.createDirectory(atPath: "\(folder)/train", withIntermediateDirectories: true)
+      try Data("mine".utf8).write(to: URL(fileURLWithPath: orphan))
+    }
+    try leave()
+    #expect(throws: StainingError.caseExists(path: folder, name: "A12")) {
+      _ = try pair.add(to: folder)
+    }
+    #expect(manager.fileExists(atPath: orphan))
+    #expect(try pair.add(to: folder, as: "B").index.cases.count == 1)
+    #expect(manager.fileExists(atPath: orphan))
+    _ = try pair.add(to: folder) { $0.isForced = true }
+    #expect(!manager.fileExists(atPath: orphan))
+    // A run that was killed while it published: some pictures are out, the others still in its folder.
+    try leave()
+    let staged = "\(folder)/.A12.partial/val"
+    try manager.createDirectory(atPath: staged, withIntermediateDirectories: true)
+    try Data().write(to: URL(fileURLWithPath: "\(staged)/A12_8888_0.png"))
+    let (_, added) = try pair.add(to: folder)
+    for split in DatasetSplit.allCases {
+      #expect(try tiles(folder, split).count == added.keptCount(split))
+    }
+    #expect(!manager.fileExists(atPath: "\(folder)/.A12.partial"))
+  }
+
   @Test("a registration that needs review needs force")
   func review() throws {
     let pair = try TestCase(fixed: fixed, moving: moving, status: .needsReview)
