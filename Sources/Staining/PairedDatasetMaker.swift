@@ -17,8 +17,8 @@ public struct PairedDatasetMaker: Sendable {
     public var caseName: String
     /// Edge of a tile, in pixels.
     public var tileSize: Int?
-    /// Pixels shared by neighbours, 0…tileSize / 2.
-    public var overlap = TilePlan.standardOverlap
+    /// Pixels shared by neighbours, 0…tileSize / 2; 64 unless given, but a quarter of a smaller tile.
+    public var overlap: Int?
     /// Microns a pixel.
     public var pixelSizeMicrons: Double?
     /// Shares of the splits.
@@ -100,6 +100,7 @@ public struct PairedDatasetMaker: Sendable {
         path: sections.transformPath, reasons: transform.reasons.map(\.rawValue))
     }
     var index = try openIndex(sections)
+    let overlap = try overlap(tileSize: index.tileSize)
     let previous = index.cases.first { $0.name == options.caseName }
     guard previous == nil || options.isForced else {
       throw StainingError.caseExists(path: folder, name: options.caseName)
@@ -117,7 +118,7 @@ public struct PairedDatasetMaker: Sendable {
     let limit =
       options.maxResidualMicrons ?? max(10, 8 * index.pixelSizeMicrons)
     let cutter = TileCutter(
-      pair: pair, caseName: options.caseName, tileSize: index.tileSize, overlap: options.overlap,
+      pair: pair, caseName: options.caseName, tileSize: index.tileSize, overlap: overlap,
       maxResidualMicrons: limit, forEach: forEach)
     var isPublishing = false
     // Worthless by now; but beside tiles that no index counts yet it tells whose they are.
@@ -127,7 +128,7 @@ public struct PairedDatasetMaker: Sendable {
       name: options.caseName, fixed: fixedInput, moving: try Self.input(sections.moving.path),
       transform: try Self.input(sections.transformPath), status: transform.status.rawValue,
       medianResidualMicrons: transform.residuals?.median, maxResidualMicrons: limit,
-      overlap: options.overlap, split: index.splitUnit == .case ? squares.first?.split : nil,
+      overlap: overlap, split: index.splitUnit == .case ? squares.first?.split : nil,
       kept: cut.kept, leftOut: cut.leftOut)
     index.cases.append(added)
     try requireTiles(in: index, added: added)
@@ -171,13 +172,16 @@ public struct PairedDatasetMaker: Sendable {
     try requireSame(options.tileSize, index.tileSize, "tile")
     try requireSame(options.splitUnit, index.splitUnit, "split-by")
     try requireSame(options.shares, index.shares, "split")
-    guard 2 * options.overlap <= index.tileSize else {
-      throw StainingError.datasetConflict(
-        path: folder,
-        problem: "its tiles of \(index.tileSize) pixels cannot overlap by \(options.overlap)",
-        advice: "pass --overlap, at most \(index.tileSize / 2)")
-    }
     return index
+  }
+
+  /// Pixels that the tiles of a data set share in this case.
+  private func overlap(tileSize: Int) throws(StainingError) -> Int {
+    let overlap = options.overlap ?? min(TilePlan.standardOverlap, tileSize / 4)
+    guard 2 * overlap <= tileSize else {
+      throw .unusableOverlap(overlap: overlap, tileSize: tileSize)
+    }
+    return overlap
   }
 
   private func squares(

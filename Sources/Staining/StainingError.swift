@@ -10,6 +10,8 @@ public enum StainingError: Error, Hashable, Sendable {
   case caseExists(path: String, name: String)
   /// A name that cannot be part of a file name.
   case unusableCaseName(name: String)
+  /// Neighbouring tiles cannot share more than half of themselves.
+  case unusableOverlap(overlap: Int, tileSize: Int)
   /// The registration has to be looked at before its tiles are used.
   case needsReview(path: String, reasons: [String])
   /// Too little tissue for a train, a validation and a test square.
@@ -56,6 +58,8 @@ extension StainingError: CustomStringConvertible {
       "\(path): holds case \(name) already; pass --force to replace it or --case to name it otherwise"
     case .unusableCaseName(let name):
       "\(name): no usable case name; pass --case with letters, digits, dots, dashes or underscores"
+    case .unusableOverlap(let overlap, let tileSize):
+      "--overlap: \(overlap) is more than half of a tile of \(tileSize); pass at most \(tileSize / 2)"
     case .needsReview(let path, let reasons):
       "\(path): the registration needs review (\(reasons.joined(separator: ", "))); "
         + "look at its overlay and pass --force"

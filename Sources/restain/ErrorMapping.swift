@@ -57,7 +57,7 @@ enum ErrorMapping {
       switch error {
       case .missing: .missingInput
       case .caseExists, .unwritable, .foreignCheckpoint, .foreignProgress: .outputBlocked
-      case .unusableCaseName, .regionOutside: .usage
+      case .unusableCaseName, .unusableOverlap, .regionOutside: .usage
       case .diverged: .failure
       default: .unusableInput
       }

@@ -231,12 +231,27 @@ struct PairedDatasetTests {
       #expect(throws: StainingError.self) { _ = try pair.add(to: folder, as: "B", change: change) }
     }
     _ = try pair.add(to: folder, as: "B") { $0.pixelSizeMicrons = 1 }
-    // The data set's own tiles are 64 pixels wide: half of that is the most.
-    #expect(throws: StainingError.self) {
-      _ = try pair.add(to: folder, as: "C") {
-        $0.tileSize = nil
-        $0.overlap = 64
-      }
+  }
+
+  @Test(
+    "the overlap is at most half of the data set's own tile, and a quarter of a small one unless given"
+  )
+  func overlap() throws {
+    let pair = try TestCase(fixed: fixed, moving: moving)
+    let folder = pair.folder.path("set")
+    func add(_ name: String, tileSize: Int?, overlap: Int?) throws -> Int {
+      try pair.add(to: folder, as: name) {
+        $0.tileSize = tileSize
+        $0.overlap = overlap
+      }.added.overlap
+    }
+    #expect(throws: StainingError.unusableOverlap(overlap: 65, tileSize: 128)) {
+      _ = try add("A", tileSize: 128, overlap: 65)
+    }
+    #expect(try add("A", tileSize: 128, overlap: 64) == 64)
+    #expect(try add("B", tileSize: nil, overlap: nil) == 32)
+    #expect(throws: StainingError.unusableOverlap(overlap: 65, tileSize: 128)) {
+      _ = try add("C", tileSize: nil, overlap: 65)
     }
   }
 
