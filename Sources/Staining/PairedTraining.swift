@@ -81,6 +81,8 @@ public struct PairedTraining<Engine: TrainingEngine> {
   private let surroundings: TrainingSurroundings
   private let validation: ModelValidation
   private let forEach: ForEach
+  /// Whether nothing is on the disk yet.
+  private var isNew: Bool
   private var engine: Engine
   private var record: Record
   private var table: [String]
@@ -121,7 +123,8 @@ public struct PairedTraining<Engine: TrainingEngine> {
     self.surroundings = surroundings
     forEach = { count, body in context.parallelism.forEach(count: count, body) }
     validation = ModelValidation(data: data, tileLimit: options.validationTileLimit)
-    if resumes, FileManager.default.fileExists(atPath: files.checkpoint) {
+    isNew = !(resumes && FileManager.default.fileExists(atPath: files.checkpoint))
+    if !isNew {
       (engine, record) = try Self.continued(files: files, options: options, data: data)
       table = try Self.rows(files: files, count: record.rowCount)
     } else {
@@ -134,12 +137,20 @@ public struct PairedTraining<Engine: TrainingEngine> {
 
   /// Trains until the schedule is done, a stop is asked for, or nothing gets better.
   ///
+  /// A new training first removes what an earlier one left under its names, and writes a checkpoint.
+  ///
   /// - Parameter patience: Stops after so many validations in a row without a better model; never if nil.
   ///   It decides the end only: a resumed training with more patience goes on.
   /// - Returns: How it ended.
   /// - Throws: ``StainingError/diverged(step:tiles:)``, or what reading and writing throw.
   public mutating func run(patience: Int? = nil) throws -> TrainingSummary {
-    try writeTable()
+    if isNew {
+      try files.removeAll()
+      try saveCheckpoint()
+      isNew = false
+    } else {
+      try writeTable()
+    }
     var order = TileOrder(count: data.train.count, seed: options.seed)
     var lastCheckpoint = engine.completedSteps
     while engine.completedSteps < options.totalSteps {
@@ -275,10 +286,14 @@ public struct PairedTraining<Engine: TrainingEngine> {
     }
   }
 
-  private mutating func writeCheckpoint() throws {
+  private func saveCheckpoint() throws {
     try writeTable()
     let text = try JSONText.line(record)
     try engine.checkpoint(metadata: [Self.recordKey: text]).write(to: files.checkpoint)
+  }
+
+  private func writeCheckpoint() throws {
+    try saveCheckpoint()
     surroundings.report(.checkpoint(step: engine.completedSteps))
   }
 

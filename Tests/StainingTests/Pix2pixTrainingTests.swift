@@ -113,6 +113,31 @@ struct Pix2pixTrainingTests {
   }
 
   @Test(
+    "a new training leaves nothing of an earlier one, and one killed before its first step goes on anew"
+  )
+  func anew() throws {
+    _ = try train("whole")
+    var other = options
+    other.seed = 2
+    _ = try train("m", options: other)
+    let files = TrainingFiles(model: folder.path("m"))
+    let note = "\(files.samples)/notes.txt"
+    try Data().write(to: URL(fileURLWithPath: note))
+    // What is on the disk after the first checkpoint, and nothing later.
+    var forced = try Pix2pixTraining(
+      data: data, options: options, files: files, resumes: false, restainVersion: "test",
+      context: ComputeContext(), surroundings: TrainingSurroundings(shouldStop: { true }))
+    #expect(try forced.run().bestStep == nil)
+    let manager = FileManager.default
+    #expect(!manager.fileExists(atPath: files.model))
+    #expect(try manager.contentsOfDirectory(atPath: files.samples) == ["notes.txt"])
+    try manager.removeItem(atPath: note)
+    #expect(throws: StainingError.self) { _ = try train("m", options: other) }
+    _ = try train("m")
+    #expect(try bytes("m") == bytes("whole"))
+  }
+
+  @Test(
     "a training that gets no better stops after its patience, interrupted or not, and can go on")
   func patience() throws {
     var still = options
