@@ -66,6 +66,8 @@ public struct PairedTraining<Engine: TrainingEngine> {
     var bestStep: Int?
     /// Validations since the best one; missing in checkpoints of restain 0.1.
     var validationsSinceBest: Int?
+    /// What computed it; missing in checkpoints of restain 0.1, and then not compared.
+    var kernels: KernelFamily?
     var sums: [Double]
     var sumCount: Int
     var rowCount: Int
@@ -103,8 +105,8 @@ public struct PairedTraining<Engine: TrainingEngine> {
   ///   - restainVersion: For the card.
   ///   - context: Threads and kernels.
   ///   - surroundings: Clock, signals, reports.
-  /// - Throws: ``StainingError/foreignCheckpoint(path:problem:)`` where options or data differ from the
-  ///   checkpoint's, or what reading it throws.
+  /// - Throws: ``StainingError/foreignCheckpoint(path:problem:advice:)`` where options, data or kernels differ
+  ///   from the checkpoint's, or what reading it throws.
   public init(
     data: TrainingData, options: Engine.Options, files: TrainingFiles, resumes: Bool,
     restainVersion: String, context: ComputeContext, surroundings: TrainingSurroundings
@@ -125,12 +127,14 @@ public struct PairedTraining<Engine: TrainingEngine> {
     validation = ModelValidation(data: data, tileLimit: options.validationTileLimit)
     isNew = !(resumes && FileManager.default.fileExists(atPath: files.checkpoint))
     if !isNew {
-      (engine, record) = try Self.continued(files: files, options: options, data: data)
+      (engine, record) = try Self.continued(
+        files: files, options: options, data: data, kernels: context.kernels)
       table = try Self.rows(files: files, count: record.rowCount)
     } else {
       engine = Engine(options: options)
       record = Record(
-        options: options, data: data.descriptions, sums: Self.noSums, sumCount: 0, rowCount: 0)
+        options: options, data: data.descriptions, kernels: context.kernels, sums: Self.noSums,
+        sumCount: 0, rowCount: 0)
       table = []
     }
   }
@@ -298,7 +302,7 @@ public struct PairedTraining<Engine: TrainingEngine> {
   }
 
   private static func continued(
-    files: TrainingFiles, options: Engine.Options, data: TrainingData
+    files: TrainingFiles, options: Engine.Options, data: TrainingData, kernels: KernelFamily
   ) throws -> (Engine, Record) {
     let path = files.checkpoint
     let checkpoint = try SafetensorsFile(contentsOf: path)
@@ -318,6 +322,13 @@ public struct PairedTraining<Engine: TrainingEngine> {
       throw StainingError.foreignCheckpoint(
         path: path, problem: "was written by a training on other data")
     }
+    guard record.kernels ?? kernels == kernels else {
+      let own = record.kernels?.rawValue ?? ""
+      throw StainingError.foreignCheckpoint(
+        path: path, problem: "was computed with \(own) kernels, and others round otherwise",
+        advice: "pass --kernels \(own)")
+    }
+    record.kernels = kernels
     let engine = try Engine(checkpoint: checkpoint, options: options)
     guard scheduledSteps == options.totalSteps || engine.completedSteps == scheduledSteps else {
       throw StainingError.foreignCheckpoint(

@@ -37,7 +37,8 @@ public enum StainingError: Error, Hashable, Sendable {
   /// Training left the finite numbers.
   case diverged(step: Int, tiles: [String])
   /// A checkpoint that belongs to another training.
-  case foreignCheckpoint(path: String, problem: String)
+  case foreignCheckpoint(
+    path: String, problem: String, advice: String = StainingError.otherTrainingAdvice)
   /// An unfinished conversion that belongs to other settings.
   case foreignProgress(path: String, problem: String)
   /// A file that cannot be written.
@@ -89,14 +90,18 @@ extension StainingError: CustomStringConvertible {
     case .diverged(let step, let tiles):
       "step \(step): the loss is no number any more on \(tiles.joined(separator: ", ")); "
         + "look at those tiles and lower --learning-rate"
-    case .foreignCheckpoint(let path, let problem):
-      "\(path): \(problem); repeat the first command or pass --force to start anew"
+    case .foreignCheckpoint(let path, let problem, let advice):
+      "\(path): \(problem); \(advice)"
     case .foreignProgress(let path, let problem):
       "\(path): \(problem); repeat the first command or pass --force to start anew"
     case .unwritable(let path, let reason):
       "\(path): cannot be written (\(reason)); check the folder and its permissions"
     }
   }
+
+  /// What helps where a checkpoint is another training's.
+  public static let otherTrainingAdvice =
+    "repeat the first command, or start anew with --force in place of --resume"
 
   private static func number(_ value: Double) -> String {
     let rounded = (value * 1000).rounded() / 1000

@@ -28,14 +28,15 @@ struct Pix2pixTrainingTests {
   /// Trains until a number of steps, as a process that is stopped there.
   private func train(
     _ name: String, until stop: Int = .max, checkpoints: Int = 1000, threads: Int = 1,
-    options: TrainingOptions? = nil, patience: Int? = nil
+    options: TrainingOptions? = nil, patience: Int? = nil, kernels: KernelFamily = .best
   ) throws -> TrainingSummary {
     let steps = Mutex(0)
     let counter = Counter()
     var training = try Pix2pixTraining(
       data: data, options: options ?? self.options, files: TrainingFiles(model: folder.path(name)),
       resumes: true, restainVersion: "test",
-      context: ComputeContext(parallelism: Parallelism(threadCount: threads)),
+      context: ComputeContext(
+        parallelism: Parallelism(threadCount: threads), kernels: kernels),
       surroundings: TrainingSurroundings(
         shouldStop: { counter.value >= stop }, isCheckpointDue: { $0 >= checkpoints },
         report: { if case .step(let step) = $0 { counter.value = step } }))
@@ -240,6 +241,25 @@ struct Pix2pixTrainingTests {
         restainVersion: "test", context: ComputeContext(),
         surroundings: TrainingSurroundings())
     }
+  }
+
+  @Test("a training goes on with the kernels that it was begun with, and says which")
+  func kernels() throws {
+    _ = try train("m", until: 2, kernels: .baseline)
+    let other = KernelFamily.allCases.first { $0.isSupported && $0 != .baseline }
+    if let other {
+      let error = #expect(throws: StainingError.self) { _ = try train("m", kernels: other) }
+      #expect(error.map { "\($0)".hasSuffix("; pass --kernels baseline") } == true)
+    }
+    // A checkpoint of restain 0.1 does not tell.
+    let path = TrainingFiles(model: folder.path("m")).checkpoint
+    var file = try SafetensorsFile(contentsOf: path)
+    let text = try #require(file.metadata["restain.training"])
+    file.metadata["restain.training"] = text.replacingOccurrences(
+      of: "\"kernels\":\"baseline\",", with: "")
+    #expect(file.metadata["restain.training"] != text)
+    try file.write(to: path)
+    #expect(try train("m", kernels: other ?? .baseline).isComplete)
   }
 
   @Test("a loss that is no number stops the training and names the tiles")
