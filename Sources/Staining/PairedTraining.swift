@@ -25,7 +25,7 @@ public struct TrainingSummary: Sendable {
   public let isComplete: Bool
   /// Whether it was stopped because validation found nothing better for too long.
   public let isStalled: Bool
-  /// The step of the model that was kept; nothing where it was stopped before the first validation.
+  /// The step of the model that was kept; nothing where it was stopped before its first step, or in a hurry.
   public let bestStep: Int?
   /// The figures of the model that was kept.
   public let best: ValidationFigures?
@@ -35,6 +35,8 @@ public struct TrainingSummary: Sendable {
 public struct TrainingSurroundings: Sendable {
   /// Whether to write a checkpoint and stop.
   public var shouldStop: @Sendable () -> Bool
+  /// Whether a stop is to write the checkpoint alone, where no model was kept yet.
+  public var isHurried: @Sendable () -> Bool
   /// Whether a checkpoint is due, given the steps since the last one; called after each step.
   public var isCheckpointDue: @Sendable (_ stepsSinceLast: Int) -> Bool
   /// Told of everything.
@@ -43,10 +45,12 @@ public struct TrainingSurroundings: Sendable {
   /// Never stops, writes a checkpoint every 1000 steps and tells nobody, unless set otherwise.
   public init(
     shouldStop: @escaping @Sendable () -> Bool = { false },
+    isHurried: @escaping @Sendable () -> Bool = { false },
     isCheckpointDue: @escaping @Sendable (Int) -> Bool = { $0 >= 1000 },
     report: @escaping @Sendable (TrainingEvent) -> Void = { _ in }
   ) {
     self.shouldStop = shouldStop
+    self.isHurried = isHurried
     self.isCheckpointDue = isCheckpointDue
     self.report = report
   }
@@ -160,6 +164,9 @@ public struct PairedTraining<Engine: TrainingEngine> {
     while engine.completedSteps < options.totalSteps {
       if surroundings.shouldStop() || isStalled(patience) {
         if engine.completedSteps > lastCheckpoint { try writeCheckpoint() }
+        if record.bestStep == nil, engine.completedSteps > 0, !surroundings.isHurried() {
+          return try firstModel()
+        }
         return summary(patience)
       }
       try step(&order)
@@ -195,6 +202,24 @@ public struct PairedTraining<Engine: TrainingEngine> {
   public var validationInterval: Int {
     options.validationInterval
       ?? min(2000, max(200, data.train.count / max(1, options.batchSize)))
+  }
+
+  /// Keeps the model as it stands where no validation kept one yet.
+  ///
+  /// Nothing that a resumed training computes depends on it: the first validation replaces it.
+  private func firstModel() throws -> TrainingSummary {
+    let settled = try engine.settled(data: data, context: context)
+    let figures = try validation.figures(of: settled.predict, forEach: forEach)
+    try writeModel(settled, figures: figures)
+    let step = engine.completedSteps
+    surroundings.report(.validated(step: step, figures: figures, isBest: true))
+    return TrainingSummary(
+      step: step, isComplete: false, isStalled: false, bestStep: step, best: figures)
+  }
+
+  private func writeModel(_ settled: SettledModel, figures: ValidationFigures?) throws {
+    try StainModel(card: card(settled, figures: figures), state: settled.state).write(
+      to: files.model)
   }
 
   // MARK: - One step
@@ -235,8 +260,7 @@ public struct PairedTraining<Engine: TrainingEngine> {
     if isBest {
       record.best = figures
       record.bestStep = step
-      try StainModel(card: card(settled, figures: figures), state: settled.state).write(
-        to: files.model)
+      try writeModel(settled, figures: figures)
     }
     try DurableFile.makeFolder(files.samples)
     try PictureFile.writePNG(
@@ -329,6 +353,12 @@ public struct PairedTraining<Engine: TrainingEngine> {
         advice: "pass --kernels \(own)")
     }
     record.kernels = kernels
+    if let step = record.bestStep, !FileManager.default.fileExists(atPath: files.model) {
+      throw StainingError.foreignCheckpoint(
+        path: path,
+        problem: "\(files.model) beside it, the best model so far, of step \(step), is missing",
+        advice: "put it back, or start anew with --force in place of --resume")
+    }
     let engine = try Engine(checkpoint: checkpoint, options: options)
     guard scheduledSteps == options.totalSteps || engine.completedSteps == scheduledSteps else {
       throw StainingError.foreignCheckpoint(

@@ -122,6 +122,7 @@ enum TrainingRun {
       shouldStop: {
         context.isCancelled || limit.map { context.time.seconds - started >= $0 } ?? false
       },
+      isHurried: { context.isCancelled },
       isCheckpointDue: { _ in clock.isDue(now: context.time.seconds) },
       report: { event in
         switch event {

@@ -262,6 +262,42 @@ struct Pix2pixTrainingTests {
     #expect(try train("m", kernels: other ?? .baseline).isComplete)
   }
 
+  @Test(
+    "a training stopped before its first validation keeps the model as it stands, unless in a hurry"
+  )
+  func firstModel() throws {
+    let files = TrainingFiles(model: folder.path("m"))
+    let summary = try train("m", until: 2)
+    #expect(summary.bestStep == 2 && !summary.isComplete)
+    let training = try #require(try StainModel(path: files.model).card.training)
+    #expect(training.step == 2 && training.validation == summary.best)
+    #expect(try train("m").bestStep != 2)
+
+    let hurried = TrainingFiles(model: folder.path("hurried"))
+    let counter = Counter()
+    var short = try Pix2pixTraining(
+      data: data, options: options, files: hurried, resumes: true, restainVersion: "test",
+      context: ComputeContext(),
+      surroundings: TrainingSurroundings(
+        shouldStop: { counter.value >= 2 }, isHurried: { true },
+        report: { if case .step(let step) = $0 { counter.value = step } }))
+    #expect(try short.run().bestStep == nil)
+    #expect(!FileManager.default.fileExists(atPath: hurried.model))
+  }
+
+  @Test("a checkpoint whose best model is missing is refused, and names the file")
+  func missingModel() throws {
+    _ = try train("m", until: 5)
+    let files = TrainingFiles(model: folder.path("m"))
+    try FileManager.default.removeItem(atPath: files.model)
+    let error = #expect(throws: StainingError.self) { _ = try train("m") }
+    #expect(error.map { "\($0)".contains(files.model) } == true)
+    // Where none was kept yet, none is missed.
+    _ = try train("n", until: 2)
+    try FileManager.default.removeItem(atPath: TrainingFiles(model: folder.path("n")).model)
+    #expect(try train("n").isComplete)
+  }
+
   @Test("a loss that is no number stops the training and names the tiles")
   func diverged() throws {
     var wild = options
