@@ -202,6 +202,11 @@ public struct PairedDatasetMaker: Sendable {
       ]
     }
     if let known = index.fixedSlides.first(where: { $0.hash == fixed.hash }) {
+      let frame = PixelRegion(x: 0, y: 0, width: pair.fixed.width, height: pair.fixed.height)
+      guard known.squares.allSatisfy({ $0.region.intersection(frame) == $0.region }) else {
+        throw StainingError.malformedDataset(
+          path: folder, reason: "its squares of \(known.file) lie beyond that slide")
+      }
       return known.squares
     }
     let coarse = max(TissueMap.pixelSize, pair.fixed.pixelSize.mean)

@@ -255,6 +255,32 @@ struct PairedDatasetTests {
     }
   }
 
+  @Test(
+    "an index with numbers that no data set has is refused",
+    arguments: [
+      (#""tile" : 64"#, #""tile" : 5000000000"#), (#""tile" : 64"#, #""tile" : 0"#),
+      (#""pixel_size_um" : 1"#, #""pixel_size_um" : 1e-300"#),
+      (#""train" : 0.8"#, #""train" : -0.8"#), (#""background" : "#, #""background" : -1"#),
+      (#""kept" : {"#, #""kept" : { "other" : 9223372036854775807,"#),
+      (#""x" : 0,"#, #""x" : -64,"#), (#""x" : 0,"#, #""x" : 9223372036854775807,"#),
+      (#""x" : 0,"#, #""x" : 1000000,"#),
+    ])
+  func hostileIndex(part: String, replacement: String) throws {
+    let pair = try TestCase(fixed: fixed, moving: moving)
+    let folder = pair.folder.path("set")
+    _ = try pair.add(to: folder)
+    let url = URL(fileURLWithPath: "\(folder)/\(DatasetIndex.fileName)")
+    let text = try String(contentsOf: url, encoding: .utf8)
+    let place = try #require(text.range(of: part), "\(part)")
+    try text.replacingCharacters(in: place, with: replacement)
+      .write(to: url, atomically: true, encoding: .utf8)
+    let error = #expect(throws: StainingError.self) { _ = try pair.add(to: folder, as: "B") }
+    guard case .malformedDataset(folder, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test("too little tissue and an empty split end with an error, and nothing is written")
   func tooLittle() throws {
     let small = try TestCase(
