@@ -106,8 +106,8 @@ let programs: [Target] = [
   .testTarget(
     name: "EndToEndTests",
     dependencies: [
-      "TestSupport", "Rasters", "Tensors", "Pictures", "Slides", "Pyramids", "Registration",
-      "Networks", "Staining",
+      "TestSupport", "Rasters", "Tensors", "Reporting", "Pictures", "Slides", "Pyramids",
+      "Registration", "Networks", "Staining",
       "restain",
     ],
     swiftSettings: settings),

@@ -12,6 +12,7 @@ public struct ConversionComparison: Sendable {
   private let mask: (any PixelSource)?
   private let fillings: [RGBColor]
   private let pixelSize: PixelSize
+  private let isImaged: (@Sendable (PixelRegion) -> Bool)?
   private let network = RandomConvolutionFeatures()
 
   /// The side of the tiles that are read, in pixels; a whole number of blocks.
@@ -37,10 +38,13 @@ public struct ConversionComparison: Sendable {
   ///     given, the blocks of 64 × 64 pixels in which the real slide shows tissue.
   ///   - fillings: The colours that fill what was not scanned of the real slide; no block with a
   ///     sixty-fourth of a dark one is compared where there is no mask; bright ones are glass.
+  ///   - isImaged: Whether every part of a region was imaged for `generated`; blocks of 64 × 64 pixels that
+  ///     were not are left out and counted, also under a mask. Every block was unless given.
   /// - Throws: ``EvaluationError/sizeMismatch(real:generated:)``.
   public init(
     real: any PixelSource, generated: any PixelSource, pixelSize: PixelSize,
-    mask: (any PixelSource)? = nil, fillings: [RGBColor] = []
+    mask: (any PixelSource)? = nil, fillings: [RGBColor] = [],
+    isImaged: (@Sendable (PixelRegion) -> Bool)? = nil
   ) throws(EvaluationError) {
     for other in [generated, mask].compactMap(\.self)
     where other.width != real.width || other.height != real.height {
@@ -52,6 +56,7 @@ public struct ConversionComparison: Sendable {
     self.generated = generated
     self.pixelSize = pixelSize
     self.mask = mask
+    self.isImaged = isImaged
     self.fillings = fillings.filter {
       Int($0.red) + Int($0.green) + Int($0.blue) < 3 * Self.tissueLimit
     }
@@ -75,6 +80,7 @@ public struct ConversionComparison: Sendable {
   ) throws -> ConversionQuality {
     var grid = BlockGrid(width: real.width, height: real.height)
     var features = FeatureComparison()
+    var outsideBlockCount = 0
     for row in 0..<rowCount {
       let results = Mutex([Result<TileSums, any Error>?](repeating: nil, count: columnCount))
       let blockColumns = grid.columnCount
@@ -86,12 +92,14 @@ public struct ConversionComparison: Sendable {
         guard let tile = try result?.get() else { continue }
         for (block, sums) in tile.blocks { grid.blocks[block] = sums }
         for pair in tile.features { features.add(pair) }
+        outsideBlockCount += tile.outsideBlockCount
       }
       try progress(columnCount)
     }
     guard grid.total.squaredError.count > 0 else { throw EvaluationError.nothingToCompare }
     var quality = ConversionQuality(grid, pixelSizeMicrons: pixelSize.mean)
     quality.randomConvolutionFrechet = features.figure
+    quality.outsideBlockCount = outsideBlockCount
     return quality
   }
 
@@ -99,6 +107,8 @@ public struct ConversionComparison: Sendable {
   private struct TileSums {
     var blocks: [Int: BlockSums] = [:]
     var features: [FeatureComparison.Pair] = []
+    /// Blocks that would count, had they been imaged for the generated slide.
+    var outsideBlockCount = 0
   }
 
   private func tileSums(
@@ -110,11 +120,12 @@ public struct ConversionComparison: Sendable {
     ).intersection(bounds)
     let region = tile.expanded(by: Self.apron).intersection(bounds)
     let truth = try real.read(region)
-    let flags = try self.flags(tile, truth: truth, at: region)
-    guard flags.contains(true) else { return TileSums() }
+    var flags = try self.flags(tile, truth: truth, at: region)
+    var result = TileSums()
+    result.outsideBlockCount = clearOutside(&flags, of: tile)
+    guard flags.contains(true) else { return result }
     let picture = try generated.read(region)
     let map = ImageQuality.structuralSimilarityMap(truth, picture)
-    var result = TileSums()
     for y in stride(from: 0, to: tile.height, by: BlockGrid.side) {
       for x in stride(from: 0, to: tile.width, by: BlockGrid.side) {
         let block = PixelRegion(
@@ -186,6 +197,28 @@ public struct ConversionComparison: Sendable {
       }
     }
     return flags
+  }
+
+  /// Takes blocks that were not imaged for the generated slide out of the flags of a tile; how many there were.
+  private func clearOutside(_ flags: inout [Bool], of tile: PixelRegion) -> Int {
+    guard let isImaged else { return 0 }
+    var count = 0
+    for y in stride(from: 0, to: tile.height, by: BlockGrid.side) {
+      for x in stride(from: 0, to: tile.width, by: BlockGrid.side) {
+        let block = PixelRegion(
+          x: tile.x + x, y: tile.y + y, width: BlockGrid.side, height: BlockGrid.side
+        ).intersection(tile)
+        let places = (y..<(y + block.height)).map { row in
+          (row * tile.width + x)..<(row * tile.width + x + block.width)
+        }
+        guard places.contains(where: { flags[$0].contains(true) }), !isImaged(block) else {
+          continue
+        }
+        count += 1
+        for place in places { for index in place { flags[index] = false } }
+      }
+    }
+    return count
   }
 
   private func isTissue(_ image: RGBImage, _ block: PixelRegion) -> Bool {

@@ -18,6 +18,8 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
   public var squareCount: Int
   /// The side of these squares, in microns.
   public var squareMicrons: Double
+  /// How many blocks of 64 × 64 pixels were left out because they were not imaged for the generated slide.
+  public var outsideBlockCount = 0
   /// Whether every compared pixel is the same in both.
   public var isIdentical: Bool
   /// How differently the features of a fixed random network are distributed; not FID.
@@ -32,6 +34,7 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
     case windowCount = "ssim_windows"
     case squareCount = "squares"
     case squareMicrons = "square_um"
+    case outsideBlockCount = "blocks_outside"
     case isIdentical = "identical"
   }
 
@@ -47,6 +50,7 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
     try container.encode(windowCount, forKey: .windowCount)
     try container.encode(squareCount, forKey: .squareCount)
     try container.encode(squareMicrons, forKey: .squareMicrons)
+    try container.encode(outsideBlockCount, forKey: .outsideBlockCount)
     try container.encode(isIdentical, forKey: .isIdentical)
     try randomConvolutionFrechet?.encode(to: encoder)
   }

@@ -47,10 +47,18 @@ public struct CaseRunner {
   ///   holds another case; `CancellationError` where the run was stopped.
   public func run() throws -> Outcome {
     try Self.makeFolder(request.folder)
-    let lock = try FolderLock(path: request.folder)
-    let outcome = try runLocked()
-    extendLifetime(lock)
-    return outcome
+    return try Self.lock(request.folder).whileHeld { try runLocked() }
+  }
+
+  private static func lock(_ folder: String) throws(PipelineError) -> FolderLock {
+    do {
+      return try FolderLock(path: folder)
+    } catch {
+      switch error {
+      case .held(let path): throw .locked(path: path)
+      case .unreadable(let path, let reason): throw .cannotRead(path: path, reason: reason)
+      }
+    }
   }
 
   private func runLocked() throws -> Outcome {

@@ -3,12 +3,16 @@ public import Rasters
 
 /// A CSV file of points: a header that names `x` and `y`, a point a line, other columns kept as they are.
 public struct PointTable: Sendable, Hashable {
+  /// What messages call the file.
+  public let name: String
   /// The column names.
   public let header: [String]
   /// The cells of each line as they stand in the file.
   public private(set) var lines: [[String]]
   /// The points in level-0 pixels, one a line.
   public private(set) var points: [Level0Point]
+  /// The line of the file that each point stands in, counted from 1.
+  let lineNumbers: [Int]
   private let columnX: Int
   private let columnY: Int
 
@@ -27,11 +31,13 @@ public struct PointTable: Sendable, Hashable {
     guard let columnX = names.firstIndex(of: "x"), let columnY = names.firstIndex(of: "y") else {
       throw .malformedTable(name: name, line: 1, reason: "no columns x and y")
     }
+    self.name = name
     header = first
     self.columnX = columnX
     self.columnY = columnY
     lines = []
     points = []
+    var lineNumbers: [Int] = []
     for (index, row) in rows.enumerated().dropFirst()
     where row.contains(where: { !$0.isWhitespace }) {
       let cells = Self.cells(String(row))
@@ -44,7 +50,9 @@ public struct PointTable: Sendable, Hashable {
       }
       lines.append(cells)
       points.append(Level0Point(x: x, y: y))
+      lineNumbers.append(index + 1)
     }
+    self.lineNumbers = lineNumbers
   }
 
   /// Moves every point; the other columns stay.
@@ -64,19 +72,7 @@ public struct PointTable: Sendable, Hashable {
     ([header] + lines).map { $0.joined(separator: ",") + "\n" }.joined()
   }
 
-  /// The points by the column `id`, or by the first column where its name is empty, or by the line's place.
-  public var pointsByName: [String: Level0Point] {
-    let names = header.map { $0.trimmingCharacters(in: Self.ornaments).lowercased() }
-    let column = names.firstIndex(of: "id") ?? (names.first == "" ? 0 : nil)
-    var result: [String: Level0Point] = [:]
-    for (index, point) in points.enumerated() {
-      let name = column.map { lines[index][$0].trimmingCharacters(in: Self.ornaments) }
-      result[name ?? String(index)] = point
-    }
-    return result
-  }
-
-  private static let ornaments = CharacterSet(charactersIn: "\"\u{FEFF}").union(.whitespaces)
+  static let ornaments = CharacterSet(charactersIn: "\"\u{FEFF}").union(.whitespaces)
 
   private static func number(_ cell: String) -> Double? {
     Double(cell.trimmingCharacters(in: ornaments)).flatMap { $0.isFinite ? $0 : nil }

@@ -15,6 +15,8 @@ public enum RegistrationError: Error, Hashable, Sendable {
   case malformedGeometry(name: String, reason: String)
   /// Two landmark tables without a landmark in common.
   case noCommonLandmarks(fixed: String, moving: String)
+  /// Two landmark tables of which nothing tells which points belong together.
+  case unmatchedLandmarks(fixed: String, moving: String, problem: String)
 }
 
 extension RegistrationError: CustomStringConvertible {
@@ -34,6 +36,8 @@ extension RegistrationError: CustomStringConvertible {
       "\(name): not GeoJSON (\(reason)); export it again from QuPath"
     case .noCommonLandmarks(let fixed, let moving):
       "\(fixed): no landmark in common with \(moving); use the same ids in both"
+    case .unmatchedLandmarks(let fixed, let moving, let problem):
+      "\(fixed): cannot be matched with \(moving) (\(problem)); give both a column id"
     }
   }
 

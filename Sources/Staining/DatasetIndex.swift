@@ -171,8 +171,8 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
     guard index.format == formatName, index.version <= currentVersion else {
       throw .malformedDataset(path: folder, reason: "\(fileName) is of another form or version")
     }
-    guard index.pixelSizeMicrons > 0, index.pixelSizeMicrons.isFinite, index.tileSize > 0 else {
-      throw .malformedDataset(path: folder, reason: "\(fileName) has no pixel size or tile")
+    if let problem = index.problem {
+      throw .malformedDataset(path: folder, reason: "\(fileName) has \(problem)")
     }
     return index
   }

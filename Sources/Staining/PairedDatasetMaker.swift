@@ -17,8 +17,8 @@ public struct PairedDatasetMaker: Sendable {
     public var caseName: String
     /// Edge of a tile, in pixels.
     public var tileSize: Int?
-    /// Pixels shared by neighbours, 0…tileSize / 2.
-    public var overlap = TilePlan.standardOverlap
+    /// Pixels shared by neighbours, 0…tileSize / 2; 64 unless given, but a quarter of a smaller tile.
+    public var overlap: Int?
     /// Microns a pixel.
     public var pixelSizeMicrons: Double?
     /// Shares of the splits.
@@ -59,8 +59,8 @@ public struct PairedDatasetMaker: Sendable {
   /// The finest default pixel size, in microns.
   public static let finestDefaultMicrons = 0.5
 
-  private let folder: String
-  private let options: Options
+  let folder: String
+  let options: Options
   private let forEach: ForEach
 
   /// Makes a maker.
@@ -75,52 +75,66 @@ public struct PairedDatasetMaker: Sendable {
     self.forEach = forEach
   }
 
-  /// Cuts, checks and adds a case.
+  /// Cuts, checks and adds a case; nobody else adds one to the data set meanwhile.
   ///
   /// - Parameters:
   ///   - sections: The pair.
   ///   - progress: Called with tiles looked at and tiles in all; throws to stop.
   /// - Returns: The index after the call and the case that was added.
-  /// - Throws: ``StainingError``, what the slides throw, and what `progress` throws.
+  /// - Throws: ``StainingError``, `FolderLockError.held` where another process adds a case, what the slides
+  ///   throw, and what `progress` throws.
   public func add(
     _ sections: Sections, progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> (index: DatasetIndex, added: DatasetIndex.Case) {
     try checkName()
+    try DurableFile.makeFolder(folder)
+    return try FolderLock(path: folder).whileHeld { try addLocked(sections, progress: progress) }
+  }
+
+  private func addLocked(
+    _ sections: Sections, progress: (_ done: Int, _ total: Int) throws -> Void
+  ) throws -> (index: DatasetIndex, added: DatasetIndex.Case) {
     let transform = sections.transform
     guard transform.status == .ok || options.isForced else {
       throw StainingError.needsReview(
         path: sections.transformPath, reasons: transform.reasons.map(\.rawValue))
     }
     var index = try openIndex(sections)
+    let overlap = try overlap(tileSize: index.tileSize)
     let previous = index.cases.first { $0.name == options.caseName }
     guard previous == nil || options.isForced else {
       throw StainingError.caseExists(path: folder, name: options.caseName)
     }
     index.cases.removeAll { $0.name == options.caseName }
+    let staging = URL(fileURLWithPath: folder).appendingPathComponent(
+      ".\(options.caseName).partial")
+    if previous == nil { try clearOrphans(staging: staging) }
+    try? FileManager.default.removeItem(at: staging)  // Left by a run that was killed.
     let fixedInput = try Self.input(sections.fixed.path)
     let pair = try PairedSections(
       sections, pixelSizeMicrons: index.pixelSizeMicrons, forEach: forEach)
     let squares = try squares(
       for: fixedInput, pair: pair, sections: sections, previous: previous, index: &index)
-    let staging = URL(fileURLWithPath: folder).appendingPathComponent(
-      ".\(options.caseName).partial")
     let limit =
       options.maxResidualMicrons ?? max(10, 8 * index.pixelSizeMicrons)
     let cutter = TileCutter(
-      pair: pair, caseName: options.caseName, tileSize: index.tileSize, overlap: options.overlap,
+      pair: pair, caseName: options.caseName, tileSize: index.tileSize, overlap: overlap,
       maxResidualMicrons: limit, forEach: forEach)
-    try? FileManager.default.removeItem(at: staging)  // Left by a run that was killed.
-    defer { try? FileManager.default.removeItem(at: staging) }  // Empty or worthless by now.
+    var isPublishing = false
+    // Worthless by now; but beside tiles that no index counts yet it tells whose they are.
+    defer { if !isPublishing { try? FileManager.default.removeItem(at: staging) } }
     let cut = try cutter.cut(squares, into: staging.path, progress: progress)
     let added = DatasetIndex.Case(
       name: options.caseName, fixed: fixedInput, moving: try Self.input(sections.moving.path),
       transform: try Self.input(sections.transformPath), status: transform.status.rawValue,
       medianResidualMicrons: transform.residuals?.median, maxResidualMicrons: limit,
-      overlap: options.overlap, split: index.splitUnit == .case ? squares.first?.split : nil,
+      overlap: overlap, split: index.splitUnit == .case ? squares.first?.split : nil,
       kept: cut.kept, leftOut: cut.leftOut)
     index.cases.append(added)
     try requireTiles(in: index, added: added)
-    try publish(staging: staging, index: index, replacing: previous != nil)
+    isPublishing = true
+    try publish(staging: staging, index: index)
+    isPublishing = false
     return (index, added)
   }
 
@@ -158,13 +172,16 @@ public struct PairedDatasetMaker: Sendable {
     try requireSame(options.tileSize, index.tileSize, "tile")
     try requireSame(options.splitUnit, index.splitUnit, "split-by")
     try requireSame(options.shares, index.shares, "split")
-    guard 2 * options.overlap <= index.tileSize else {
-      throw StainingError.datasetConflict(
-        path: folder,
-        problem: "its tiles of \(index.tileSize) pixels cannot overlap by \(options.overlap)",
-        advice: "pass --overlap, at most \(index.tileSize / 2)")
-    }
     return index
+  }
+
+  /// Pixels that the tiles of a data set share in this case.
+  private func overlap(tileSize: Int) throws(StainingError) -> Int {
+    let overlap = options.overlap ?? min(TilePlan.standardOverlap, tileSize / 4)
+    guard 2 * overlap <= tileSize else {
+      throw .unusableOverlap(overlap: overlap, tileSize: tileSize)
+    }
+    return overlap
   }
 
   private func squares(
@@ -172,8 +189,10 @@ public struct PairedDatasetMaker: Sendable {
     previous: DatasetIndex.Case?, index: inout DatasetIndex
   ) throws -> [SplitSquare] {
     if index.splitUnit == .case {
-      // Sections of one H&E show the same tissue: they stay together.
-      let sibling = previous ?? index.cases.first { $0.fixed.hash == fixed.hash }
+      // Sections of one H&E show the same tissue: they stay together. A case that is replaced counts last.
+      let sibling = (index.cases + [previous].compactMap(\.self)).first {
+        $0.fixed.hash == fixed.hash
+      }
       var counts: [DatasetSplit: Int] = [:]
       for split in DatasetSplit.allCases { counts[split] = index.tileCount(split) }
       let split = sibling?.split ?? index.shares.mostWanting(tileCounts: counts)
@@ -183,6 +202,11 @@ public struct PairedDatasetMaker: Sendable {
       ]
     }
     if let known = index.fixedSlides.first(where: { $0.hash == fixed.hash }) {
+      let frame = PixelRegion(x: 0, y: 0, width: pair.fixed.width, height: pair.fixed.height)
+      guard known.squares.allSatisfy({ $0.region.intersection(frame) == $0.region }) else {
+        throw StainingError.malformedDataset(
+          path: folder, reason: "its squares of \(known.file) lie beyond that slide")
+      }
       return known.squares
     }
     let coarse = max(TissueMap.pixelSize, pair.fixed.pixelSize.mean)
@@ -220,58 +244,4 @@ public struct PairedDatasetMaker: Sendable {
       file: URL(fileURLWithPath: path).lastPathComponent,
       hash: try ContentHash.hexadecimal(ofFile: path, endsOnly: true))
   }
-
-  // MARK: - Publishing
-
-  /// Moves the tiles in and writes the index last: a killed run leaves tiles that no index counts, and the
-  /// same call replaces them.
-  private func publish(staging: URL, index: DatasetIndex, replacing: Bool) throws {
-    let manager = FileManager.default
-    for split in DatasetSplit.allCases {
-      let target = URL(fileURLWithPath: folder).appendingPathComponent(split.rawValue)
-      try DurableFile.makeFolder(target.path)
-      for name in try manager.contentsOfDirectory(atPath: target.path)
-      where TileName(name)?.caseName == options.caseName {
-        try manager.removeItem(at: target.appendingPathComponent(name))
-      }
-      let source = staging.appendingPathComponent(split.rawValue)
-      guard manager.fileExists(atPath: source.path) else { continue }
-      for name in try manager.contentsOfDirectory(atPath: source.path).sorted() {
-        try manager.moveItem(
-          at: source.appendingPathComponent(name), to: target.appendingPathComponent(name))
-      }
-    }
-    try DurableFile.write(
-      JSONText.document(index),
-      to: URL(fileURLWithPath: folder).appendingPathComponent(DatasetIndex.fileName).path)
-  }
-}
-
-/// The name of a tile's picture: `<case>_<x>_<y>.png`.
-public struct TileName: Hashable, Sendable {
-  /// The case.
-  public let caseName: String
-  /// First column in the fixed frame, in pixels of the data set.
-  public let x: Int
-  /// First row.
-  public let y: Int
-
-  /// Makes a name.
-  public init(caseName: String, x: Int, y: Int) {
-    self.caseName = caseName
-    self.x = x
-    self.y = y
-  }
-
-  /// Reads a name; nothing where the text is none.
-  public init?(_ text: String) {
-    guard text.hasSuffix(".png") else { return nil }
-    let parts = text.dropLast(4).split(separator: "_", omittingEmptySubsequences: false)
-    guard parts.count >= 3, let x = Int(parts[parts.count - 2]), let y = Int(parts[parts.count - 1])
-    else { return nil }
-    self.init(caseName: parts.dropLast(2).joined(separator: "_"), x: x, y: y)
-  }
-
-  /// The file's name.
-  public var text: String { "\(caseName)_\(x)_\(y).png" }
 }

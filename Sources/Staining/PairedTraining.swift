@@ -25,7 +25,7 @@ public struct TrainingSummary: Sendable {
   public let isComplete: Bool
   /// Whether it was stopped because validation found nothing better for too long.
   public let isStalled: Bool
-  /// The step of the model that was kept; nothing where it was stopped before the first validation.
+  /// The step of the model that was kept; nothing where it was stopped before its first step, or in a hurry.
   public let bestStep: Int?
   /// The figures of the model that was kept.
   public let best: ValidationFigures?
@@ -35,6 +35,8 @@ public struct TrainingSummary: Sendable {
 public struct TrainingSurroundings: Sendable {
   /// Whether to write a checkpoint and stop.
   public var shouldStop: @Sendable () -> Bool
+  /// Whether a stop is to write the checkpoint alone, where no model was kept yet.
+  public var isHurried: @Sendable () -> Bool
   /// Whether a checkpoint is due, given the steps since the last one; called after each step.
   public var isCheckpointDue: @Sendable (_ stepsSinceLast: Int) -> Bool
   /// Told of everything.
@@ -43,10 +45,12 @@ public struct TrainingSurroundings: Sendable {
   /// Never stops, writes a checkpoint every 1000 steps and tells nobody, unless set otherwise.
   public init(
     shouldStop: @escaping @Sendable () -> Bool = { false },
+    isHurried: @escaping @Sendable () -> Bool = { false },
     isCheckpointDue: @escaping @Sendable (Int) -> Bool = { $0 >= 1000 },
     report: @escaping @Sendable (TrainingEvent) -> Void = { _ in }
   ) {
     self.shouldStop = shouldStop
+    self.isHurried = isHurried
     self.isCheckpointDue = isCheckpointDue
     self.report = report
   }
@@ -66,6 +70,8 @@ public struct PairedTraining<Engine: TrainingEngine> {
     var bestStep: Int?
     /// Validations since the best one; missing in checkpoints of restain 0.1.
     var validationsSinceBest: Int?
+    /// What computed it; missing in checkpoints of restain 0.1, and then not compared.
+    var kernels: KernelFamily?
     var sums: [Double]
     var sumCount: Int
     var rowCount: Int
@@ -81,6 +87,8 @@ public struct PairedTraining<Engine: TrainingEngine> {
   private let surroundings: TrainingSurroundings
   private let validation: ModelValidation
   private let forEach: ForEach
+  /// Whether nothing is on the disk yet.
+  private var isNew: Bool
   private var engine: Engine
   private var record: Record
   private var table: [String]
@@ -101,8 +109,8 @@ public struct PairedTraining<Engine: TrainingEngine> {
   ///   - restainVersion: For the card.
   ///   - context: Threads and kernels.
   ///   - surroundings: Clock, signals, reports.
-  /// - Throws: ``StainingError/foreignCheckpoint(path:problem:)`` where options or data differ from the
-  ///   checkpoint's, or what reading it throws.
+  /// - Throws: ``StainingError/foreignCheckpoint(path:problem:advice:)`` where options, data or kernels differ
+  ///   from the checkpoint's, or what reading it throws.
   public init(
     data: TrainingData, options: Engine.Options, files: TrainingFiles, resumes: Bool,
     restainVersion: String, context: ComputeContext, surroundings: TrainingSurroundings
@@ -121,30 +129,44 @@ public struct PairedTraining<Engine: TrainingEngine> {
     self.surroundings = surroundings
     forEach = { count, body in context.parallelism.forEach(count: count, body) }
     validation = ModelValidation(data: data, tileLimit: options.validationTileLimit)
-    if resumes, FileManager.default.fileExists(atPath: files.checkpoint) {
-      (engine, record) = try Self.continued(files: files, options: options, data: data)
+    isNew = !(resumes && FileManager.default.fileExists(atPath: files.checkpoint))
+    if !isNew {
+      (engine, record) = try Self.continued(
+        files: files, options: options, data: data, kernels: context.kernels)
       table = try Self.rows(files: files, count: record.rowCount)
     } else {
       engine = Engine(options: options)
       record = Record(
-        options: options, data: data.descriptions, sums: Self.noSums, sumCount: 0, rowCount: 0)
+        options: options, data: data.descriptions, kernels: context.kernels, sums: Self.noSums,
+        sumCount: 0, rowCount: 0)
       table = []
     }
   }
 
   /// Trains until the schedule is done, a stop is asked for, or nothing gets better.
   ///
+  /// A new training first removes what an earlier one left under its names, and writes a checkpoint.
+  ///
   /// - Parameter patience: Stops after so many validations in a row without a better model; never if nil.
   ///   It decides the end only: a resumed training with more patience goes on.
   /// - Returns: How it ended.
   /// - Throws: ``StainingError/diverged(step:tiles:)``, or what reading and writing throw.
   public mutating func run(patience: Int? = nil) throws -> TrainingSummary {
-    try writeTable()
+    if isNew {
+      try files.removeAll()
+      try saveCheckpoint()
+      isNew = false
+    } else {
+      try writeTable()
+    }
     var order = TileOrder(count: data.train.count, seed: options.seed)
     var lastCheckpoint = engine.completedSteps
     while engine.completedSteps < options.totalSteps {
       if surroundings.shouldStop() || isStalled(patience) {
         if engine.completedSteps > lastCheckpoint { try writeCheckpoint() }
+        if record.bestStep == nil, engine.completedSteps > 0, !surroundings.isHurried() {
+          return try firstModel()
+        }
         return summary(patience)
       }
       try step(&order)
@@ -180,6 +202,24 @@ public struct PairedTraining<Engine: TrainingEngine> {
   public var validationInterval: Int {
     options.validationInterval
       ?? min(2000, max(200, data.train.count / max(1, options.batchSize)))
+  }
+
+  /// Keeps the model as it stands where no validation kept one yet.
+  ///
+  /// Nothing that a resumed training computes depends on it: the first validation replaces it.
+  private func firstModel() throws -> TrainingSummary {
+    let settled = try engine.settled(data: data, context: context)
+    let figures = try validation.figures(of: settled.predict, forEach: forEach)
+    try writeModel(settled, figures: figures)
+    let step = engine.completedSteps
+    surroundings.report(.validated(step: step, figures: figures, isBest: true))
+    return TrainingSummary(
+      step: step, isComplete: false, isStalled: false, bestStep: step, best: figures)
+  }
+
+  private func writeModel(_ settled: SettledModel, figures: ValidationFigures?) throws {
+    try StainModel(card: card(settled, figures: figures), state: settled.state).write(
+      to: files.model)
   }
 
   // MARK: - One step
@@ -220,8 +260,7 @@ public struct PairedTraining<Engine: TrainingEngine> {
     if isBest {
       record.best = figures
       record.bestStep = step
-      try StainModel(card: card(settled, figures: figures), state: settled.state).write(
-        to: files.model)
+      try writeModel(settled, figures: figures)
     }
     try DurableFile.makeFolder(files.samples)
     try PictureFile.writePNG(
@@ -275,15 +314,19 @@ public struct PairedTraining<Engine: TrainingEngine> {
     }
   }
 
-  private mutating func writeCheckpoint() throws {
+  private func saveCheckpoint() throws {
     try writeTable()
     let text = try JSONText.line(record)
     try engine.checkpoint(metadata: [Self.recordKey: text]).write(to: files.checkpoint)
+  }
+
+  private func writeCheckpoint() throws {
+    try saveCheckpoint()
     surroundings.report(.checkpoint(step: engine.completedSteps))
   }
 
   private static func continued(
-    files: TrainingFiles, options: Engine.Options, data: TrainingData
+    files: TrainingFiles, options: Engine.Options, data: TrainingData, kernels: KernelFamily
   ) throws -> (Engine, Record) {
     let path = files.checkpoint
     let checkpoint = try SafetensorsFile(contentsOf: path)
@@ -302,6 +345,19 @@ public struct PairedTraining<Engine: TrainingEngine> {
     guard record.data == data.descriptions else {
       throw StainingError.foreignCheckpoint(
         path: path, problem: "was written by a training on other data")
+    }
+    guard record.kernels ?? kernels == kernels else {
+      let own = record.kernels?.rawValue ?? ""
+      throw StainingError.foreignCheckpoint(
+        path: path, problem: "was computed with \(own) kernels, and others round otherwise",
+        advice: "pass --kernels \(own)")
+    }
+    record.kernels = kernels
+    if let step = record.bestStep, !FileManager.default.fileExists(atPath: files.model) {
+      throw StainingError.foreignCheckpoint(
+        path: path,
+        problem: "\(files.model) beside it, the best model so far, of step \(step), is missing",
+        advice: "put it back, or start anew with --force in place of --resume")
     }
     let engine = try Engine(checkpoint: checkpoint, options: options)
     guard scheduledSteps == options.totalSteps || engine.completedSteps == scheduledSteps else {

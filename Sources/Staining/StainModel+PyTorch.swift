@@ -44,11 +44,11 @@ extension StainModel {
   /// Takes a bridge over: a training checkpoint of the public I²SB code, or a bare state dictionary of its network.
   ///
   /// The network's form follows from the shapes; of a training checkpoint the running average is taken. The
-  /// file is only read, nothing in it is executed, and the optimiser is not even read. Parameters pass one by
-  /// one, so that memory does not grow with the checkpoint.
+  /// file is only read, nothing in it is executed, and the optimiser is not even read. Parameters of a PyTorch
+  /// file pass one by one, so that memory does not grow with the checkpoint.
   ///
   /// - Parameters:
-  ///   - path: A file of `torch.save`, archive or legacy.
+  ///   - path: A file of `torch.save`, archive or legacy, or a safetensors file.
   ///   - target: The model to write.
   ///   - schedule: The noise that it was trained with; no file tells it.
   ///   - groupCount: Groups of its normalisations.
@@ -67,8 +67,13 @@ extension StainModel {
   ) throws -> ModelCard {
     let checkpoint: DiffusionCheckpoint
     do {
-      checkpoint = try DiffusionCheckpoint(
-        PyTorchFile(contentsOf: path), groupCount: groupCount, headChannels: headChannels)
+      checkpoint =
+        PyTorchFile.isLikely(path: path)
+        ? try DiffusionCheckpoint(
+          PyTorchFile(contentsOf: path), groupCount: groupCount, headChannels: headChannels)
+        : try DiffusionCheckpoint(
+          SafetensorsFile(contentsOf: path), name: path, groupCount: groupCount,
+          headChannels: headChannels)
     } catch {
       throw malformed(path, error)
     }
@@ -99,17 +104,28 @@ extension StainModel {
   /// Writes the weights as the public PyTorch code saves them, without the card, under the name only when
   /// complete; `torch.load(weights_only=True)` reads the file.
   ///
+  /// Those of a bridge are the bare state dictionary of its network, as ADM saves it.
+  ///
   /// - Parameters:
   ///   - path: The file.
   ///   - modelPath: What messages call the model.
-  /// - Throws: ``StainingError/unwritable(path:reason:)``, or what ``generator(path:)`` throws.
+  /// - Throws: ``StainingError/unwritable(path:reason:)``, or what ``generator(path:)`` throws for a
+  ///   generator, and the same for a bridge.
   public func writePyTorchFile(to path: String, modelPath: String) throws(StainingError) {
-    let state = try generator(path: modelPath).state
+    let state = try exportedState(path: modelPath)
     do {
       try state.writePyTorchFile(to: path)
     } catch {
       throw .unwritable(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
     }
+  }
+
+  private func exportedState(path: String) throws(StainingError) -> StateDictionary {
+    guard let network = card.bridge?.network else { return try generator(path: path).state }
+    _ = try parameterCount(path: path)
+    try requireFinite(path)
+    let names = Set(network.parameterShapes.map(\.name))
+    return StateDictionary(state.tensors.filter { names.contains($0.name) })
   }
 
   /// The generator of a state that holds nothing else.

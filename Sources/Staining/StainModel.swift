@@ -150,7 +150,7 @@ public struct StainModel: Equatable, Sendable {
     return network.parameterCount
   }
 
-  private func requireFinite(_ path: String) throws(StainingError) {
+  func requireFinite(_ path: String) throws(StainingError) {
     for tensor in state.tensors {
       if case .float32(let values) = tensor.contents, !values.allSatisfy(\.isFinite) {
         throw .malformedModel(

@@ -10,6 +10,8 @@ public enum StainingError: Error, Hashable, Sendable {
   case caseExists(path: String, name: String)
   /// A name that cannot be part of a file name.
   case unusableCaseName(name: String)
+  /// Neighbouring tiles cannot share more than half of themselves.
+  case unusableOverlap(overlap: Int, tileSize: Int)
   /// The registration has to be looked at before its tiles are used.
   case needsReview(path: String, reasons: [String])
   /// Too little tissue for a train, a validation and a test square.
@@ -35,7 +37,8 @@ public enum StainingError: Error, Hashable, Sendable {
   /// Training left the finite numbers.
   case diverged(step: Int, tiles: [String])
   /// A checkpoint that belongs to another training.
-  case foreignCheckpoint(path: String, problem: String)
+  case foreignCheckpoint(
+    path: String, problem: String, advice: String = StainingError.otherTrainingAdvice)
   /// An unfinished conversion that belongs to other settings.
   case foreignProgress(path: String, problem: String)
   /// A file that cannot be written.
@@ -56,6 +59,8 @@ extension StainingError: CustomStringConvertible {
       "\(path): holds case \(name) already; pass --force to replace it or --case to name it otherwise"
     case .unusableCaseName(let name):
       "\(name): no usable case name; pass --case with letters, digits, dots, dashes or underscores"
+    case .unusableOverlap(let overlap, let tileSize):
+      "--overlap: \(overlap) is more than half of a tile of \(tileSize); pass at most \(tileSize / 2)"
     case .needsReview(let path, let reasons):
       "\(path): the registration needs review (\(reasons.joined(separator: ", "))); "
         + "look at its overlay and pass --force"
@@ -85,14 +90,18 @@ extension StainingError: CustomStringConvertible {
     case .diverged(let step, let tiles):
       "step \(step): the loss is no number any more on \(tiles.joined(separator: ", ")); "
         + "look at those tiles and lower --learning-rate"
-    case .foreignCheckpoint(let path, let problem):
-      "\(path): \(problem); repeat the first command or pass --force to start anew"
+    case .foreignCheckpoint(let path, let problem, let advice):
+      "\(path): \(problem); \(advice)"
     case .foreignProgress(let path, let problem):
       "\(path): \(problem); repeat the first command or pass --force to start anew"
     case .unwritable(let path, let reason):
       "\(path): cannot be written (\(reason)); check the folder and its permissions"
     }
   }
+
+  /// What helps where a checkpoint is another training's.
+  public static let otherTrainingAdvice =
+    "repeat the first command, or start anew with --force in place of --resume"
 
   private static func number(_ value: Double) -> String {
     let rounded = (value * 1000).rounded() / 1000

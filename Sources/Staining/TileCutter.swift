@@ -48,22 +48,11 @@ struct PairedSections: Sendable {
     )
   }
 
-  /// Whether every part of a tile lies on the moving slide, by 9 × 9 points of it.
+  /// Whether every part of a tile lies on the moving slide.
   func liesOnMovingSlide(_ tile: PixelRegion) -> Bool {
     let place = microns(tile)
-    let steps = 8
-    for row in 0...steps {
-      for column in 0...steps {
-        let point = transform.movingPoint(
-          for: MicronPoint(
-            x: place.origin.x + place.size.x * Double(column) / Double(steps),
-            y: place.origin.y + place.size.y * Double(row) / Double(steps)))
-        let isInside =
-          point.x >= 0 && point.y >= 0 && point.x <= movingExtent.x && point.y <= movingExtent.y
-        guard isInside else { return false }
-      }
-    }
-    return true
+    return transform.liesOnMoving(
+      origin: place.origin, size: place.size, movingExtent: movingExtent)
   }
 
   private static func frame(_ slide: Slide, _ pixelSize: PixelSize) -> SectionFrame {

@@ -162,7 +162,8 @@ public struct TrainingData: Sendable {
   ///   - memoryBytes: Tiles beyond this are read each time they are needed.
   ///   - forEach: Runs independent work.
   /// - Throws: ``StainingError/missing(path:)``, ``StainingError/malformedDataset(path:reason:)``, or
-  ///   ``StainingError/datasetConflict(path:problem:advice:)`` where pixel sizes or tiles differ.
+  ///   ``StainingError/datasetConflict(path:problem:advice:)`` where pixel sizes or tiles differ, two are the
+  ///   same, or one trains on tissue that another holds out.
   public init(folders: [String], memoryBytes: Int, forEach: ForEach) throws {
     var indices: [DatasetIndex] = []
     var names: [DatasetSplit: [String]] = [:]
@@ -207,6 +208,8 @@ public struct TrainingData: Sendable {
           advice: "train on data sets of one pixel size")
       }
     }
+    try DatasetOverlap.requireNone(
+      folders: folders, indices: indices, hashes: descriptions.map(\.hash))
     pixelSizeMicrons = first.pixelSizeMicrons
     self.descriptions = descriptions
     // Validation is looked at again and again: it goes into memory first.

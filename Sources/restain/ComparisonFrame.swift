@@ -71,6 +71,20 @@ struct ComparisonFrame {
       width: real.width, height: real.height)
   }
 
+  /// Whether every part of a region of the real slide was imaged for the generated one; nothing where both
+  /// are of one frame.
+  var isImaged: (@Sendable (PixelRegion) -> Bool)? {
+    guard let transform else { return nil }
+    let size = real.pixelSize
+    let moving = Self.frame(generated, generatedPixelSize).extent
+    return { region in
+      transform.liesOnMoving(
+        origin: MicronPoint(x: Double(region.x) * size.x, y: Double(region.y) * size.y),
+        size: MicronPoint(x: Double(region.width) * size.x, y: Double(region.height) * size.y),
+        movingExtent: moving)
+    }
+  }
+
   private static func frame(_ slide: Slide, _ pixelSize: PixelSize) -> SectionFrame {
     SectionFrame(
       name: slide.path, width: slide.width, height: slide.height, pixelSize: pixelSize)

@@ -55,6 +55,10 @@ struct ConversionResult: Encodable {
         "compared    \(quality.pixelCount) pixels of tissue at \(pixelSizeMicrons) µm, "
           + "\(quality.squareCount) squares of \(HumanText.fixed(quality.squareMicrons, decimals: 0)) µm"
       )
+      if quality.outsideBlockCount > 0 {
+        lines.append(
+          "left out    \(quality.outsideBlockCount) blocks of 64 pixels beyond the generated slide")
+      }
     }
     for (name, quality) in [("generated", quality), ("input", input), ("colour map", baseline)] {
       guard let figure = quality?.randomConvolutionFrechet else { continue }

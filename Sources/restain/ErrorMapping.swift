@@ -40,6 +40,11 @@ enum ErrorMapping {
       case .unwritable: .outputBlocked
       }
     case let error as UnwritableFile: error.isDiskFull ? .temporary : .outputBlocked
+    case let error as FolderLockError:
+      switch error {
+      case .held: .temporary
+      case .unreadable: .outputBlocked
+      }
     case is NetworkError: .unusableInput
     case let error as PyramidError:
       switch error {
@@ -52,7 +57,7 @@ enum ErrorMapping {
       switch error {
       case .missing: .missingInput
       case .caseExists, .unwritable, .foreignCheckpoint, .foreignProgress: .outputBlocked
-      case .unusableCaseName, .regionOutside: .usage
+      case .unusableCaseName, .unusableOverlap, .regionOutside: .usage
       case .diverged: .failure
       default: .unusableInput
       }

@@ -62,21 +62,39 @@ enum TrainingRun {
     _: Engine.Type, options: Engine.Options, _ context: CommandContext
   ) throws -> ExitStatus {
     let files = TrainingFiles(model: context[output])
-    let resumes = context.isGiven(resume)
-    if !resumes {
-      try Files.requireFree(files.model, force: context.isForced)
-      try Files.requireFree(files.checkpoint, force: context.isForced)
-    }
-    try Files.makeFolder(URL(fileURLWithPath: files.model).deletingLastPathComponent().path)
+    try requireFree(files, context)
     let compute = try context.computeContext()
     let started = context.time.seconds
     let tiles = try TrainingData(
       folders: context[data], memoryBytes: (try context.memoryLimit ?? standardMemory * 2) / 2,
       forEach: { count, body in compute.parallelism.forEach(count: count, body) })
-    var training = try PairedTraining<Engine>(
-      data: tiles, options: options, files: files, resumes: resumes,
-      restainVersion: VersionCommand.version, context: compute,
-      surroundings: surroundings(context, started: started, names: Engine.lossNames))
+    // The folder of samples is the training's own, unlike the model's.
+    try Files.makeFolder(files.samples)
+    return try FolderLock(path: files.samples).whileHeld {
+      // Another training may have ended since.
+      try requireFree(files, context)
+      let training = try PairedTraining<Engine>(
+        data: tiles, options: options, files: files, resumes: context.isGiven(resume),
+        restainVersion: VersionCommand.version, context: compute,
+        surroundings: surroundings(context, started: started, names: Engine.lossNames))
+      return try train(
+        training, tiles, options: options, files: files, started: started, context)
+    }
+  }
+
+  /// Nothing is replaced but by force, or by the training that goes on from its checkpoint.
+  private static func requireFree(_ files: TrainingFiles, _ context: CommandContext) throws {
+    let exists = FileManager.default.fileExists(atPath: files.checkpoint)
+    guard !(context.isGiven(resume) && exists) else { return }
+    try Files.requireFree(files.model, force: context.isForced)
+    try Files.requireFree(files.checkpoint, force: context.isForced)
+  }
+
+  private static func train<Engine: TrainingEngine>(
+    _ start: PairedTraining<Engine>, _ tiles: TrainingData, options: Engine.Options,
+    files: TrainingFiles, started: Double, _ context: CommandContext
+  ) throws -> ExitStatus {
+    var training = start
     if tiles.validation.count == 0 {
       context.warn("\(context[data][0]): no validation tile; the last model is kept")
     }
@@ -104,6 +122,7 @@ enum TrainingRun {
       shouldStop: {
         context.isCancelled || limit.map { context.time.seconds - started >= $0 } ?? false
       },
+      isHurried: { context.isCancelled },
       isCheckpointDue: { _ in clock.isDue(now: context.time.seconds) },
       report: { event in
         switch event {

@@ -71,6 +71,24 @@ struct EvaluateInFrameTests {
     #expect(absent.status == 66)
   }
 
+  @Test("tissue that the moving slide never imaged is left out and counted")
+  func outside() throws {
+    // The moving slide begins 150 pixels further right and 100 further down than the real one.
+    let part = PixelRegion(x: 150, y: 100, width: 550, height: 500)
+    var picture = RGBImage(width: 790, height: 650, filledWith: Self.white)
+    picture.paste(truth.cropped(to: part), x: 0, y: 0)
+    let moved = folder.path("moved.tif")
+    try SlideFiles.write(picture, to: moved)
+    let transform = try writeTransform("cut.json", right: -75, down: -50)
+    let result = try evaluated(moved, ["--transform", transform])
+    #expect(result["identical"] as? Bool == true)
+    // Tissue from 87 to 612 by 75 to 525: blocks 1…9 by 1…8, of which those from 3 and 2 on lie on the slide.
+    #expect(result["blocks_outside"] as? Int == 9 * 8 - 7 * 7)
+    #expect(result["tissue_pixels"] as? Int == 7 * 64 * 7 * 64)
+    let whole = try evaluated(real, [])
+    #expect(whole["blocks_outside"] as? Int == 0)
+  }
+
   @Test("with a mask only what is not black is compared, whatever the mask's size")
   func mask() throws {
     var picture = truth

@@ -1,6 +1,7 @@
 import Foundation
 import Pictures
 import Rasters
+import Reporting
 import TestSupport
 import Testing
 
@@ -72,5 +73,31 @@ struct TrainCommandTests {
     #expect(second.text.contains("going on from step \(step)"), "\(second.text)")
     let next = try #require(second.objects.first { $0["type"] as? String == "result" })
     #expect((next["step"] as? Int ?? 0) >= step)
+  }
+
+  @Test(
+    "--resume without a checkpoint replaces no model, and one training at a time writes a model")
+  func existing() throws {
+    let model = scratch.path("m.safetensors")
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: model))
+    let arguments = [
+      "train", "pix2pix", "--data", scratch.path("set"), "-o", scratch.path("m"),
+      "--base-channels", "2", "--steps", "1", "--resume",
+    ]
+    #expect(try tool.run(arguments).status == 73)
+    let typo = try tool.run(["train", "pix2pix", "--data", "/no/such", "-o", scratch.path("n")])
+    #expect(typo.status == 66)
+    #expect(!FileManager.default.fileExists(atPath: scratch.path("n.samples")))
+    #expect(try Data(contentsOf: URL(fileURLWithPath: model)) == Data("mine".utf8))
+    let samples = scratch.path("m.samples")
+    try FileManager.default.createDirectory(atPath: samples, withIntermediateDirectories: true)
+    let other = try tool.run(arguments + ["--force"])
+    #expect(other.status == 0, "\(other.diagnostics)")
+    try FolderLock(path: samples).whileHeld {
+      let second = try tool.run(arguments)
+      #expect(second.status == 75, "\(second.diagnostics)")
+      #expect(second.diagnostics.split(separator: "\n").count == 1)
+    }
+    #expect(try tool.run(arguments).status == 0)
   }
 }

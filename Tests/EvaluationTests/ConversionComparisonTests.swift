@@ -99,6 +99,31 @@ struct ConversionComparisonTests {
           real.cropped(to: region), generated.cropped(to: region)))
   }
 
+  @Test(
+    "blocks that were not imaged for the generated slide are left out and counted, also under a mask"
+  )
+  func outside() throws {
+    let real = tissue(width: 700, height: 320)
+    var generated = changed(real, by: -20...20)
+    generated.paste(RGBImage(width: 300, height: 320), x: 400, y: 0)
+    let left = PixelRegion(x: 0, y: 0, width: 384, height: 320)
+    let expected = ImageQuality.peakSignalToNoise(
+      real.cropped(to: left), generated.cropped(to: left))
+    let all = RGBImage(width: 700, height: 320)
+    for mask in [nil, all] {
+      let quality = try ConversionComparison(
+        real: real, generated: generated, pixelSize: pixelSize, mask: mask,
+        isImaged: { $0.maxX <= 400 }
+      ).measured()
+      #expect(quality.pixelCount == 384 * 320)
+      #expect(quality.outsideBlockCount == 5 * 5)
+      #expect(quality.peakSignalToNoise == expected)
+    }
+    let none = try ConversionComparison(
+      real: real, generated: generated, pixelSize: pixelSize, isImaged: { _ in false })
+    #expect(throws: EvaluationError.nothingToCompare) { try none.measured() }
+  }
+
   @Test("one, two and three threads give the same figures")
   func threads() throws {
     let real = tissue(width: 1300, height: 600)

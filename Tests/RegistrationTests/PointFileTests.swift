@@ -27,6 +27,36 @@ struct PointFileTests {
     #expect(byPlace["0"] == Level0Point(x: 1, y: 2))
   }
 
+  @Test("landmarks are matched by names that both tables have, or by place where neither has")
+  func matching() throws {
+    func landmarks(_ fixed: String, _ moving: String) throws -> [String] {
+      let found = try PointTable.landmarks(
+        fixed: PointTable(text: fixed, name: "f"), moving: PointTable(text: moving, name: "m"))
+      return found.fixed.keys.filter { found.moving[$0] != nil }.sorted()
+    }
+    #expect(try landmarks("id,x,y\n7,1,2\n8,1,2\n", ",X,Y\n8,3,4\n") == ["8"])
+    // A first column of three is the name, whatever it is called.
+    #expect(try landmarks("name,x,y\na,1,2\nb,1,2\n", "id,x,y\nb,1,2\n") == ["b"])
+    #expect(try landmarks("x,y\n1,2\n3,4\n", "x,y,class\n1,2,c\n3,4,c\n") == ["0", "1"])
+    for (fixed, moving) in [
+      ("id,x,y\n1,1,2\n2,3,4\n", "x,y\n1,2\n3,4\n"), ("x,y\n1,2\n", "name,x,y\n0,1,2\n"),
+      ("x,y\n1,2\n", "x,y\n1,2\n3,4\n"),
+    ] {
+      let error = #expect(throws: RegistrationError.self) { _ = try landmarks(fixed, moving) }
+      guard case .unmatchedLandmarks("f", "m", _) = error else {
+        Issue.record("\(fixed) and \(moving): \(String(describing: error))")
+        continue
+      }
+    }
+    let repeated = #expect(throws: RegistrationError.self) {
+      _ = try landmarks("id,x,y\n1,1,2\n\n2,3,4\n1,5,6\n", "id,x,y\n1,1,2\n")
+    }
+    guard case .malformedTable("f", 5, _) = repeated else {
+      Issue.record("\(String(describing: repeated))")
+      return
+    }
+  }
+
   @Test(
     "a table that cannot be understood is refused with its line",
     arguments: [("", 1), ("a,b\n1,2", 1), ("id,x,y\n1,2\n", 2), ("x,y\n1,2\n3,nan\n", 3)])

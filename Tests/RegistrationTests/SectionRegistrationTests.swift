@@ -304,6 +304,6 @@ struct SectionRegistrationTests {
       reading: image, sourcePixelSize: pixelSize,
       frame: SectionFrame(
         name: "\(name).jpg", width: image.width, height: image.height, pixelSize: pixelSize))
-    return (section, table.pointsByName)
+    return (section, try table.pointsByName)
   }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Pictures
 import Rasters
 import Registration
+import Reporting
 import Slides
 import Staining
 import TestSupport
@@ -94,6 +95,51 @@ struct PairedDatasetTests {
     #expect(try tiles(folder, .train).count == added.keptCount(.train))
   }
 
+  @Test("one call at a time adds to a data set")
+  func locked() throws {
+    let pair = try TestCase(fixed: fixed, moving: moving)
+    let folder = pair.folder.path("set")
+    _ = try pair.add(to: folder)
+    _ = try FolderLock(path: folder).whileHeld {
+      #expect(throws: FolderLockError.held(path: folder)) {
+        _ = try pair.add(to: folder, as: "B")
+      }
+    }
+    #expect(try pair.add(to: folder, as: "B").index.cases.map(\.name) == ["A12", "B"])
+  }
+
+  @Test("pictures of a case's name that no index counts are kept, unless forced or of a killed run")
+  func orphans() throws {
+    let pair = try TestCase(fixed: fixed, moving: moving)
+    let folder = pair.folder.path("set")
+    let orphan = "\(folder)/train/\(TileName(caseName: "A12", x: 9999, y: 0).text)"
+    let manager = FileManager.default
+    func leave() throws {
+      try? manager.removeItem(atPath: folder)
+      try manager.createDirectory(atPath: "\(folder)/train", withIntermediateDirectories: true)
+      try Data("mine".utf8).write(to: URL(fileURLWithPath: orphan))
+    }
+    try leave()
+    #expect(throws: StainingError.caseExists(path: folder, name: "A12")) {
+      _ = try pair.add(to: folder)
+    }
+    #expect(manager.fileExists(atPath: orphan))
+    #expect(try pair.add(to: folder, as: "B").index.cases.count == 1)
+    #expect(manager.fileExists(atPath: orphan))
+    _ = try pair.add(to: folder) { $0.isForced = true }
+    #expect(!manager.fileExists(atPath: orphan))
+    // A run that was killed while it published: some pictures are out, the others still in its folder.
+    try leave()
+    let staged = "\(folder)/.A12.partial/val"
+    try manager.createDirectory(atPath: staged, withIntermediateDirectories: true)
+    try Data().write(to: URL(fileURLWithPath: "\(staged)/A12_8888_0.png"))
+    let (_, added) = try pair.add(to: folder)
+    for split in DatasetSplit.allCases {
+      #expect(try tiles(folder, split).count == added.keptCount(split))
+    }
+    #expect(!manager.fileExists(atPath: "\(folder)/.A12.partial"))
+  }
+
   @Test("a registration that needs review needs force")
   func review() throws {
     let pair = try TestCase(fixed: fixed, moving: moving, status: .needsReview)
@@ -148,6 +194,30 @@ struct PairedDatasetTests {
     #expect(splits == [.train, .validation, .test])
   }
 
+  @Test("a case that is replaced by another H&E goes where that H&E's other sections are")
+  func replacedCase() throws {
+    let set = try TemporaryDirectory()
+    let folder = set.path("set")
+    func add(_ pair: TestCase, _ name: String) throws -> DatasetSplit? {
+      try pair.add(to: folder, as: name) {
+        $0.splitUnit = .case
+        $0.shares = SplitShares([0.5, 0.5, 0])
+        $0.isForced = true
+      }.added.split
+    }
+    let pairs = try (0..<2).map {
+      try TestCase(
+        fixed: section(width: 300, height: 300, seed: UInt64(20 + $0)), moving: moving)
+    }
+    #expect(try add(pairs[0], "A") == .train)
+    #expect(try add(pairs[1], "B") == .validation)
+    // The same section again stays; B made from A's H&E joins A.
+    #expect(try add(pairs[1], "B") == .validation)
+    #expect(try add(pairs[0], "B") == .train)
+    // Alone with a new H&E, nothing binds it to where its name was.
+    #expect(try add(pairs[1], "B") == .validation)
+  }
+
   @Test("choices that differ from the data set's own are refused")
   func conflicts() throws {
     let pair = try TestCase(fixed: fixed, moving: moving)
@@ -161,12 +231,53 @@ struct PairedDatasetTests {
       #expect(throws: StainingError.self) { _ = try pair.add(to: folder, as: "B", change: change) }
     }
     _ = try pair.add(to: folder, as: "B") { $0.pixelSizeMicrons = 1 }
-    // The data set's own tiles are 64 pixels wide: half of that is the most.
-    #expect(throws: StainingError.self) {
-      _ = try pair.add(to: folder, as: "C") {
-        $0.tileSize = nil
-        $0.overlap = 64
-      }
+  }
+
+  @Test(
+    "the overlap is at most half of the data set's own tile, and a quarter of a small one unless given"
+  )
+  func overlap() throws {
+    let pair = try TestCase(fixed: fixed, moving: moving)
+    let folder = pair.folder.path("set")
+    func add(_ name: String, tileSize: Int?, overlap: Int?) throws -> Int {
+      try pair.add(to: folder, as: name) {
+        $0.tileSize = tileSize
+        $0.overlap = overlap
+      }.added.overlap
+    }
+    #expect(throws: StainingError.unusableOverlap(overlap: 65, tileSize: 128)) {
+      _ = try add("A", tileSize: 128, overlap: 65)
+    }
+    #expect(try add("A", tileSize: 128, overlap: 64) == 64)
+    #expect(try add("B", tileSize: nil, overlap: nil) == 32)
+    #expect(throws: StainingError.unusableOverlap(overlap: 65, tileSize: 128)) {
+      _ = try add("C", tileSize: nil, overlap: 65)
+    }
+  }
+
+  @Test(
+    "an index with numbers that no data set has is refused",
+    arguments: [
+      (#""tile" : 64"#, #""tile" : 5000000000"#), (#""tile" : 64"#, #""tile" : 0"#),
+      (#""pixel_size_um" : 1"#, #""pixel_size_um" : 1e-300"#),
+      (#""train" : 0.8"#, #""train" : -0.8"#), (#""background" : "#, #""background" : -1"#),
+      (#""kept" : {"#, #""kept" : { "other" : 9223372036854775807,"#),
+      (#""x" : 0,"#, #""x" : -64,"#), (#""x" : 0,"#, #""x" : 9223372036854775807,"#),
+      (#""x" : 0,"#, #""x" : 1000000,"#),
+    ])
+  func hostileIndex(part: String, replacement: String) throws {
+    let pair = try TestCase(fixed: fixed, moving: moving)
+    let folder = pair.folder.path("set")
+    _ = try pair.add(to: folder)
+    let url = URL(fileURLWithPath: "\(folder)/\(DatasetIndex.fileName)")
+    let text = try String(contentsOf: url, encoding: .utf8)
+    let place = try #require(text.range(of: part), "\(part)")
+    try text.replacingCharacters(in: place, with: replacement)
+      .write(to: url, atomically: true, encoding: .utf8)
+    let error = #expect(throws: StainingError.self) { _ = try pair.add(to: folder, as: "B") }
+    guard case .malformedDataset(folder, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
     }
   }
 

@@ -28,14 +28,15 @@ struct Pix2pixTrainingTests {
   /// Trains until a number of steps, as a process that is stopped there.
   private func train(
     _ name: String, until stop: Int = .max, checkpoints: Int = 1000, threads: Int = 1,
-    options: TrainingOptions? = nil, patience: Int? = nil
+    options: TrainingOptions? = nil, patience: Int? = nil, kernels: KernelFamily = .best
   ) throws -> TrainingSummary {
     let steps = Mutex(0)
     let counter = Counter()
     var training = try Pix2pixTraining(
       data: data, options: options ?? self.options, files: TrainingFiles(model: folder.path(name)),
       resumes: true, restainVersion: "test",
-      context: ComputeContext(parallelism: Parallelism(threadCount: threads)),
+      context: ComputeContext(
+        parallelism: Parallelism(threadCount: threads), kernels: kernels),
       surroundings: TrainingSurroundings(
         shouldStop: { counter.value >= stop }, isCheckpointDue: { $0 >= checkpoints },
         report: { if case .step(let step) = $0 { counter.value = step } }))
@@ -113,6 +114,31 @@ struct Pix2pixTrainingTests {
     try checkpoint.write(to: URL(fileURLWithPath: files.checkpoint))
     _ = try train("killed")
     #expect(try bytes("killed") == bytes("whole"))
+  }
+
+  @Test(
+    "a new training leaves nothing of an earlier one, and one killed before its first step goes on anew"
+  )
+  func anew() throws {
+    _ = try train("whole")
+    var other = options
+    other.seed = 2
+    _ = try train("m", options: other)
+    let files = TrainingFiles(model: folder.path("m"))
+    let note = "\(files.samples)/notes.txt"
+    try Data().write(to: URL(fileURLWithPath: note))
+    // What is on the disk after the first checkpoint, and nothing later.
+    var forced = try Pix2pixTraining(
+      data: data, options: options, files: files, resumes: false, restainVersion: "test",
+      context: ComputeContext(), surroundings: TrainingSurroundings(shouldStop: { true }))
+    #expect(try forced.run().bestStep == nil)
+    let manager = FileManager.default
+    #expect(!manager.fileExists(atPath: files.model))
+    #expect(try manager.contentsOfDirectory(atPath: files.samples) == ["notes.txt"])
+    try manager.removeItem(atPath: note)
+    #expect(throws: StainingError.self) { _ = try train("m", options: other) }
+    _ = try train("m")
+    #expect(try bytes("m") == bytes("whole"))
   }
 
   @Test(
@@ -218,6 +244,61 @@ struct Pix2pixTrainingTests {
         restainVersion: "test", context: ComputeContext(),
         surroundings: TrainingSurroundings())
     }
+  }
+
+  @Test("a training goes on with the kernels that it was begun with, and says which")
+  func kernels() throws {
+    _ = try train("m", until: 2, kernels: .baseline)
+    let other = KernelFamily.allCases.first { $0.isSupported && $0 != .baseline }
+    if let other {
+      let error = #expect(throws: StainingError.self) { _ = try train("m", kernels: other) }
+      #expect(error.map { "\($0)".hasSuffix("; pass --kernels baseline") } == true)
+    }
+    // A checkpoint of restain 0.1 does not tell.
+    let path = TrainingFiles(model: folder.path("m")).checkpoint
+    var file = try SafetensorsFile(contentsOf: path)
+    let text = try #require(file.metadata["restain.training"])
+    file.metadata["restain.training"] = text.replacingOccurrences(
+      of: "\"kernels\":\"baseline\",", with: "")
+    #expect(file.metadata["restain.training"] != text)
+    try file.write(to: path)
+    #expect(try train("m", kernels: other ?? .baseline).isComplete)
+  }
+
+  @Test(
+    "a training stopped before its first validation keeps the model as it stands, unless in a hurry"
+  )
+  func firstModel() throws {
+    let files = TrainingFiles(model: folder.path("m"))
+    let summary = try train("m", until: 2)
+    #expect(summary.bestStep == 2 && !summary.isComplete)
+    let training = try #require(try StainModel(path: files.model).card.training)
+    #expect(training.step == 2 && training.validation == summary.best)
+    #expect(try train("m").bestStep != 2)
+
+    let hurried = TrainingFiles(model: folder.path("hurried"))
+    let counter = Counter()
+    var short = try Pix2pixTraining(
+      data: data, options: options, files: hurried, resumes: true, restainVersion: "test",
+      context: ComputeContext(),
+      surroundings: TrainingSurroundings(
+        shouldStop: { counter.value >= 2 }, isHurried: { true },
+        report: { if case .step(let step) = $0 { counter.value = step } }))
+    #expect(try short.run().bestStep == nil)
+    #expect(!FileManager.default.fileExists(atPath: hurried.model))
+  }
+
+  @Test("a checkpoint whose best model is missing is refused, and names the file")
+  func missingModel() throws {
+    _ = try train("m", until: 5)
+    let files = TrainingFiles(model: folder.path("m"))
+    try FileManager.default.removeItem(atPath: files.model)
+    let error = #expect(throws: StainingError.self) { _ = try train("m") }
+    #expect(error.map { "\($0)".contains(files.model) } == true)
+    // Where none was kept yet, none is missed.
+    _ = try train("n", until: 2)
+    try FileManager.default.removeItem(atPath: TrainingFiles(model: folder.path("n")).model)
+    #expect(try train("n").isComplete)
   }
 
   @Test("a loss that is no number stops the training and names the tiles")

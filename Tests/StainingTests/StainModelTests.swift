@@ -103,6 +103,51 @@ struct StainModelTests {
     #expect(throws: StainingError.self) { try broken.parameterCount(path: path) }
   }
 
+  @Test("a bridge goes to PyTorch and comes back, also as safetensors, bare or inside a wrapper")
+  func bridgeExport() throws {
+    let network = DiffusionConfiguration(
+      baseChannels: 32, multipliers: [1, 2], residualBlocks: 1, isConditional: true)
+    let state = DiffusionUNet(configuration: network, seed: 4).state
+    let model = StainModel(
+      card: ModelCard(
+        architecture: .bridge, baseChannels: 32,
+        bridge: ModelCard.Bridge(network: network, schedule: BridgeSchedule(), sampler: .ddpm),
+        normalization: .reference, pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he",
+        restainVersion: "test"), state: state)
+    let exported = folder.path("bridge.pth")
+    try model.writePyTorchFile(to: exported, modelPath: "m")
+    #expect(try PyTorchFile(contentsOf: exported).root.state("m") == state)
+    let bare = folder.path("bare.safetensors")
+    try SafetensorsFile(tensors: state.tensors, metadata: [:]).write(to: bare)
+    let wrapped = folder.path("wrapped.safetensors")
+    try SafetensorsFile(
+      tensors: state.tensors.map { $0.renamed("diffusion_model.\($0.name)") }, metadata: [:]
+    ).write(to: wrapped)
+    for checkpoint in [exported, bare, wrapped] {
+      let path = folder.path("back.safetensors")
+      let card = try StainModel.takeBridge(
+        checkpoint: checkpoint, to: path, schedule: BridgeSchedule(), pixelSizeMicrons: 0.5,
+        fromStain: "ihc", toStain: "he", restainVersion: "test")
+      #expect(card.bridge?.network == network)
+      #expect(try StainModel(path: path).state == state)
+    }
+    var broken = model
+    broken.state.tensors.removeLast()
+    #expect(throws: StainingError.self) {
+      try broken.writePyTorchFile(to: folder.path("broken.pth"), modelPath: "m")
+    }
+    let other = folder.path("other.safetensors")
+    try SafetensorsFile(tensors: randomModel(microns: 1).state.tensors, metadata: [:])
+      .write(to: other)
+    #expect {
+      _ = try StainModel.takeBridge(
+        checkpoint: other, to: folder.path("no.safetensors"), schedule: BridgeSchedule(),
+        pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he", restainVersion: "test")
+    } throws: { error in
+      if case StainingError.malformedCheckpoint = error { true } else { false }
+    }
+  }
+
   @Test("the running average of a training checkpoint becomes the model")
   func bridgeAverage() throws {
     let fixture = SharedData.packageFolder

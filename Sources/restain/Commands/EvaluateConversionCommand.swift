@@ -40,7 +40,8 @@ enum EvaluateConversionCommand: Command {
     "evaluate conversion", "compare a generated stain with the real one",
     discussion: """
       Without --transform both slides show the same section and must have equal size and pixel size; \
-      with it the generated slide is warped into the frame of the real one. PSNR and SSIM are taken \
+      with it the generated slide is warped into the frame of the real one, and blocks of 64 pixels that \
+      do not lie on it are left out and counted. PSNR and SSIM are taken \
       over the tissue, with the middle 95 % over resampled squares of at most 1 mm. The Fréchet distance is that of the \
       features of a fixed random convolution network on blocks of 64 pixels with tissue: for comparing \
       models on the same slides, not FID and not comparable with it. Beside it stands that of two \
@@ -107,7 +108,7 @@ enum EvaluateConversionCommand: Command {
   ) throws -> ConversionQuality {
     let comparison = try ConversionComparison(
       real: frame.real, generated: source, pixelSize: frame.real.pixelSize, mask: frame.mask,
-      fillings: frame.fillings)
+      fillings: frame.fillings, isImaged: frame.isImaged)
     context.progress.begin("compare \(name)", total: Double(comparison.tileCount), unit: "tiles")
     let quality = try comparison.measured(
       parallelism: Parallelism(threadCount: context.threadCount)

@@ -17,7 +17,8 @@ enum EvaluateRegistrationCommand: Command {
     discussion: """
       Moving landmarks are mapped into the fixed frame. rTRE is the distance over the fixed slide's \
       diagonal; robustness is the share of landmarks strictly nearer than before. Tables have the \
-      header id,x,y (or ,X,Y), in level-0 pixels; landmarks are matched by id.
+      header id,x,y (or ,X,Y), in level-0 pixels; landmarks are matched by id, or by their place where \
+      neither table has ids and both are as long.
       """,
     options: [
       transform.entry, fixedLandmarks.entry, movingLandmarks.entry, SharedOptions.json.entry,
@@ -28,11 +29,11 @@ enum EvaluateRegistrationCommand: Command {
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
     let map = try TransformInputs.transform(context[transform])
-    let fixed = try landmarks(context[fixedLandmarks])
-    let moving = try landmarks(context[movingLandmarks])
+    let landmarks = try PointTable.landmarks(
+      fixed: table(context[fixedLandmarks]), moving: table(context[movingLandmarks]))
     guard
       let accuracy = RegistrationAccuracy(
-        of: map, fixed: fixed.pointsByName, moving: moving.pointsByName)
+        of: map, fixed: landmarks.fixed, moving: landmarks.moving)
     else {
       throw RegistrationError.noCommonLandmarks(
         fixed: context[fixedLandmarks], moving: context[movingLandmarks])
@@ -53,7 +54,7 @@ enum EvaluateRegistrationCommand: Command {
     return .success
   }
 
-  private static func landmarks(_ path: String) throws -> PointTable {
+  private static func table(_ path: String) throws -> PointTable {
     try PointTable(text: TransformInputs.text(path), name: path)
   }
 }

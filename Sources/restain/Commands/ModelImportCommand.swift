@@ -102,8 +102,8 @@ enum ModelExportCommand: Command {
   static let description = CommandDescription(
     "model export", "write a model's weights for PyTorch",
     discussion: """
-      Writes the bare state dictionary under the names of the public pix2pix code, as archive; \
-      torch.load(F, weights_only=True) reads it. The card (pixel size, stains) is left out.
+      Writes the bare state dictionary under the names of the public pix2pix code, of a bridge those of \
+      ADM's and I2SB's diffusion network, as archive; torch.load(F, weights_only=True) reads it. The card (pixel size, stains) is left out.
       """,
     operands: [Operand("M", "model file")],
     options: [output.entry, SharedOptions.force.entry],

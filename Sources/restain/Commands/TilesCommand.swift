@@ -4,7 +4,6 @@ import Registration
 import Reporting
 import Settings
 import Staining
-import Stitching
 import Tensors
 
 /// `restain tiles --fixed HE --moving IHC --transform T -o DATASET`: registered pairs of tiles.
@@ -19,9 +18,9 @@ enum TilesCommand: Command {
     "case", .text("NAME"), "name of the case; from the moving slide's name if not given")
   static let tile = Option<Int?>.optional(
     "tile", .integer("PX", in: 32...4096), "edge of a tile; 256, or the data set's own")
-  static let overlap = Option<Int>.value(
-    "overlap", .integer("PX", in: 0...2048), default: "64",
-    "pixels that neighbouring tiles share inside a square")
+  static let overlap = Option<Int?>.optional(
+    "overlap", .integer("PX", in: 0...2048),
+    "pixels that neighbouring tiles share inside a square; 64, but a quarter of a smaller tile")
   static let pixelSize = Option<Double?>.optional(
     "pixel-size", .pixelSize,
     "pixel size of the tiles; the coarsest of 0.5 and the two slides', or the data set's own")
@@ -106,12 +105,6 @@ enum TilesCommand: Command {
     var options = PairedDatasetMaker.Options(caseName: try caseName(context))
     options.tileSize = context[tile]
     options.overlap = context[overlap]
-    let edge = context[tile] ?? TilePlan.standardTileSize
-    guard 2 * options.overlap <= edge else {
-      throw UsageError.conflict(
-        subject: "--overlap", problem: "\(options.overlap) is more than half of a tile of \(edge)",
-        advice: "pass at most \(edge / 2)")
-    }
     options.pixelSizeMicrons = context[pixelSize]
     if let shares = context[split] {
       guard SplitShares.areValid(shares) else {
