@@ -38,6 +38,7 @@ enum ErrorMapping {
       case .unreadable, .notAPicture, .corrupt, .unsupported: .unusableInput
       case .unencodable: .failure
       case .unwritable: .outputBlocked
+      case .diskFull: .temporary
       }
     case let error as UnwritableFile: error.isDiskFull ? .temporary : .outputBlocked
     case is NetworkError: .unusableInput
