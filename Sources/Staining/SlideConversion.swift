@@ -56,6 +56,8 @@ public struct SlideConversion: Sendable {
     var nextRow: Int
     var convertedCount: Int
     var seamSums: SeamMeter.State
+    /// Absent in files of versions that did not note it.
+    var damagedTiles: [DamagedTile]?
   }
 
   /// Plans a conversion.
@@ -160,7 +162,8 @@ public struct SlideConversion: Sendable {
       convertedNow += band.convertedCount
       surroundings.progress((band.row + 1 - plan.rows.lowerBound) * plan.columns.count)
       let progress = Progress(
-        nextRow: band.row + 1, convertedCount: converted, seamSums: meter.snapshot)
+        nextRow: band.row + 1, convertedCount: converted, seamSums: meter.snapshot,
+        damagedTiles: damagedTiles(beside: resumed))
       unsaved = progress
       if surroundings.isCheckpointDue() { try save(progress) }
       if surroundings.isCancelled() { throw CancellationError() }
@@ -181,7 +184,15 @@ public struct SlideConversion: Sendable {
     }
     return ConversionSummary(
       convertedCount: converted, convertedNow: convertedNow, tileCount: plan.tileCount,
-      seam: meter.score, pyramid: try writer.finish())
+      seam: meter.score, pyramid: try writer.finish(),
+      damagedTiles: damagedTiles(beside: resumed))
+  }
+
+  /// What this process and an interrupted one before it found damaged, in the order of the file.
+  private func damagedTiles(beside resumed: Progress?) -> [DamagedTile] {
+    let now = source.slide.damagedTiles
+    guard let before = resumed?.damagedTiles, !before.isEmpty else { return now }
+    return Set(before).union(now).sorted { ($0.level, $0.tile) < ($1.level, $1.tile) }
   }
 
   /// Hands out finished rows, from a walk of the whole slide or tile by tile.

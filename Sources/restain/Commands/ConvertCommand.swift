@@ -179,10 +179,10 @@ enum ConvertCommand: Command {
         },
         progress: { context.progress.advance(to: Double($0)) }))
     context.progress.finish()
-    if let damage = slide.damage { context.warn("\(slide.path): \(damage)") }
     context.addOutput(target)
     try report(summary, conversion, target, seconds: context.time.seconds - started, context)
-    return .success
+    return context.status(
+      damage: DamagedTile.summary(of: summary.damagedTiles), of: slide.path)
   }
 
   /// No picture of the formats that are read has a longer side.

@@ -88,7 +88,7 @@ enum PyramidCommand: Command {
     context.progress.finish()
     context.addOutput(target)
     try report(summary, target, seconds: context.time.seconds - started, context)
-    return .success
+    return context.status(damage: slide.damage, of: slide.path)
   }
 
   private static func options(_ slide: Slide, _ context: CommandContext) -> PyramidOptions {

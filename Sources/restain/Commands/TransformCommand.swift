@@ -154,6 +154,6 @@ enum TransformSlideCommand: Command {
     } else {
       context.print("\(context[output])  \(summary.levels.count) levels")
     }
-    return .success
+    return context.status(damage: slide.damage, of: slide.path)
   }
 }
