@@ -51,8 +51,9 @@ struct PyramidProgress: Codable {
     guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: Self.name(path))) else {
       throw refuse("there is no checkpoint")
     }
-    guard bytes.count > 8, Self.sealed(bytes.dropFirst(8)) == bytes,
-      let progress = try? PropertyListDecoder().decode(Self.self, from: bytes.dropFirst(8))
+    let contents = bytes.dropFirst(Self.checksumByteCount)
+    guard !contents.isEmpty, Self.sealed(contents) == bytes,
+      let progress = try? PropertyListDecoder().decode(Self.self, from: contents)
     else { throw refuse("the checkpoint is damaged") }
     guard progress.width == plan.levels[0].width, progress.height == plan.levels[0].height else {
       throw refuse("it was begun with \(progress.width) × \(progress.height) pixels")
@@ -88,7 +89,7 @@ struct PyramidProgress: Codable {
     } catch {
       throw .unwritable(path: Self.name(path), reason: "\(error)")
     }
-    let file = try PartialFile(path: Self.name(path), keeping: 0)
+    let file = try PartialFile(path: Self.name(path), keeping: 0, isOwn: { _ in true })
     do throws(PyramidError) {
       try file.append([UInt8](contents))
       try file.synchronize()
@@ -111,6 +112,23 @@ struct PyramidProgress: Codable {
   private static func name(_ path: String) -> String { path + ".progress" }
 
   /// The bytes with their check sum in front.
+  /// Throws where a file that a checkpoint would overwrite is none.
+  static func requireOwn(_ path: String) throws(PyramidError) {
+    for name in [name(path), name(path) + ".partial"] where exists(name) {
+      // What cannot be read is no checkpoint of ours either.
+      let beginning =
+        try? FileHandle(forReadingFrom: URL(fileURLWithPath: name))
+        .read(upToCount: checksumByteCount + mark.count) ?? Data()
+      guard let beginning,
+        beginning.isEmpty || beginning.dropFirst(checksumByteCount).elementsEqual(mark)
+      else { throw .foreignPartial(path: name) }
+    }
+  }
+
+  /// What every binary property list begins with.
+  private static let mark = Array("bplist00".utf8)
+  private static let checksumByteCount = 8
+
   private static func sealed(_ contents: Data) -> Data {
     let checksum = contents.withUnsafeBytes { Checksum.of($0) }
     return withUnsafeBytes(of: checksum.littleEndian) { Data($0) } + contents

@@ -28,18 +28,21 @@ public final class PyramidWriter {
   private var hasCheckpoint: Bool
   private var isFinished = false
   private var failure: PyramidError?
+  /// What an unfinished file begins with, in the place of its header: by this it is known as our own.
+  private static let unfinishedMark = Array("restain\n".utf8)
 
   /// Starts a file.
   ///
   /// - Parameters:
-  ///   - path: The final name; `path.partial` is written, and replaced if it exists.
+  ///   - path: The final name; `path.partial` is written, and replaced if it is an unfinished pyramid.
   ///   - width: Columns of level 0.
   ///   - height: Rows of level 0.
   ///   - options: What the file holds beside the pixels.
-  ///   - force: Whether an existing file of the final name may be replaced.
+  ///   - force: Whether an existing file of the final name may be replaced, and any `path.partial` or
+  ///     `path.progress`.
   ///   - threadCount: Threads that compress tiles.
-  /// - Throws: ``PyramidError/outputExists(path:)``, ``PyramidError/busy(path:)``, or where the file
-  ///   cannot be made.
+  /// - Throws: ``PyramidError/outputExists(path:)``, ``PyramidError/busy(path:)``,
+  ///   ``PyramidError/foreignPartial(path:)``, or where the file cannot be made.
   /// - Precondition: Both sides are in 1…2³¹ − 1.
   public convenience init(
     path: String, width: Int, height: Int, options: PyramidOptions, force: Bool = false,
@@ -49,7 +52,8 @@ public final class PyramidWriter {
       path: path, plan: PyramidPlan(width: width, height: height), options: options,
       force: force, threadCount: threadCount, progress: nil)
     try attempt { () throws(PyramidError) in
-      try file.append([UInt8](repeating: 0, count: format.headerByteCount))
+      let padding = format.headerByteCount - Self.unfinishedMark.count
+      try file.append(Self.unfinishedMark + [UInt8](repeating: 0, count: padding))
     }
   }
 
@@ -85,7 +89,10 @@ public final class PyramidWriter {
     } catch {
       throw .encodingFailed(path: path, reason: error.reason)
     }
-    file = try PartialFile(path: path, keeping: progress?.partialByteCount ?? 0)
+    if !force { try PyramidProgress.requireOwn(path) }
+    file = try PartialFile(
+      path: path, keeping: progress?.partialByteCount ?? 0,
+      isOwn: { force || $0.starts(with: Self.unfinishedMark) })
     // Another writer may have published while this one waited for the lock.
     guard force || !PyramidProgress.exists(path) else {
       if progress == nil { file.remove() }

@@ -44,7 +44,7 @@ enum ErrorMapping {
     case is NetworkError: .unusableInput
     case let error as PyramidError:
       switch error {
-      case .outputExists, .unwritable, .notResumable, .tooLarge: .outputBlocked
+      case .outputExists, .unwritable, .foreignPartial, .notResumable, .tooLarge: .outputBlocked
       case .diskFull, .busy: .temporary
       case .encodingFailed, .verificationFailed: .failure
       }

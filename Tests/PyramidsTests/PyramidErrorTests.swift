@@ -77,6 +77,41 @@ struct PyramidErrorTests {
     }
   }
 
+  @Test(
+    "another file of an unfinished one's name stays, unless overwriting is asked for",
+    arguments: ["a.tif.partial", "a.tif.progress", "a.tif.progress.partial"])
+  func foreign(name: String) throws {
+    let (path, foreign) = (folder.path("a.tif"), folder.path(name))
+    let text = Data("somebody else's text".utf8)
+    try text.write(to: URL(fileURLWithPath: foreign))
+    #expect(throws: PyramidError.foreignPartial(path: foreign)) {
+      try PyramidWriter(path: path, width: 9, height: 9, options: options())
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: foreign)) == text)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == [name])
+    let writer = try PyramidWriter(path: path, width: 9, height: 9, options: options(), force: true)
+    try writer.append(rows: RGBImage(width: 9, height: 9))
+    try writer.checkpoint()
+    _ = try writer.finish()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["a.tif"])
+  }
+
+  @Test("what a killed writer left, whole or empty, is begun anew")
+  func left() throws {
+    let path = folder.path("a.tif")
+    var begun = Data()
+    do {
+      let writer = try PyramidWriter(path: path, width: 300, height: 600, options: options())
+      try writer.append(rows: RGBImage(width: 300, height: 300))
+      begun = try Data(contentsOf: URL(fileURLWithPath: path + ".partial"))
+    }
+    for contents in [begun, Data()] {
+      try contents.write(to: URL(fileURLWithPath: path + ".partial"))
+      _ = try PyramidWriter(path: path, width: 9, height: 9, options: options())
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == [])
+  }
+
   @Test("a folder that is not there is named")
   func noFolder() throws {
     let path = folder.path("no/a.tif")
