@@ -9,9 +9,14 @@ struct PyramidVerification {
 
   /// The largest difference between a block's mean colour and what JPEG makes of it, of 255.
   ///
-  /// At quality 1 half a step of a block's mean is 16 in each component, which makes up to 44 in blue,
-  /// and saturated noise loses up to 30 more by clipping. White taken for RGB would differ by 127.
-  private static let largestColorDifference = 80
+  /// At quality 3 half a step of a block's mean is 16 in each component, which makes up to 44 in blue,
+  /// and saturated noise loses up to 30 more by clipping. White taken for RGB would differ by 127. Below
+  /// quality 3 there is no bound: checkerboards of red and blue, or of blue and black, lie beyond 80 at
+  /// quality 1. There only check sum and decoding tell.
+  private var largestColorDifference: Int {
+    guard directories.options.compression == .jpeg else { return 0 }
+    return directories.options.quality < 3 ? 255 : 80
+  }
 
   /// Checks levels, sizes, links, resolution, photometric, tile index and the probed tiles.
   ///
@@ -99,7 +104,7 @@ struct PyramidVerification {
       }
       let colors = pixels.withUnsafeBytes { TilePixels.blockColors(of: $0) }
       let difference = zip(colors, probe.colors).map { abs(Int($0) - Int($1)) }.max() ?? 0
-      guard difference <= (isLossy ? Self.largestColorDifference : 0) else {
+      guard difference <= largestColorDifference else {
         throw failure("tile \(probe.tile) of level \(level) has other colours")
       }
     }

@@ -112,6 +112,31 @@ struct PyramidErrorTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == [])
   }
 
+  @Test("colours that JPEG cannot keep at quality 1 are no damage", arguments: [1, 2, 3])
+  func lowestQuality(quality: Int) throws {
+    var lowest = options()
+    lowest.quality = quality
+    // Squares of two saturated colours, which lose more than any other picture.
+    for (side, first, second) in Self.worstPatterns {
+      var pixels: [UInt8] = []
+      for y in 0..<256 {
+        for x in 0..<256 { pixels += (x / side + y / side).isMultiple(of: 2) ? first : second }
+      }
+      try write(
+        RGBImage(width: 256, height: 256, pixels: pixels),
+        to: folder.path("\(side)-\(first)-\(second).tif"), lowest)
+    }
+  }
+
+  private static let worstPatterns: [(Int, [UInt8], [UInt8])] = [1, 2, 3, 4, 5, 7, 8, 16].flatMap {
+    side in
+    let pairs: [([UInt8], [UInt8])] = [
+      ([255, 0, 255], [0, 255, 0]), ([255, 255, 0], [0, 0, 255]), ([0, 0, 255], [0, 0, 0]),
+      ([255, 0, 0], [0, 0, 255]),
+    ]
+    return pairs.map { (side, $0.0, $0.1) }
+  }
+
   @Test("a folder that is not there is named")
   func noFolder() throws {
     let path = folder.path("no/a.tif")
