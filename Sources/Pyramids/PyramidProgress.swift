@@ -15,6 +15,8 @@ struct PyramidProgress: Codable {
   var userState: [UInt8] { [UInt8](state) }
   private var state: Data
   private var levels: [Level]
+  /// The thumbnail, in layouts that have one.
+  private(set) var thumbnail: Thumbnail?
 
   private struct Level: Codable {
     /// Offset and length of every tile, 64-bit little-endian.
@@ -32,6 +34,7 @@ struct PyramidProgress: Codable {
     rowsAppended = writer.rowsAppended
     probes = writer.probes
     state = Data(userState)
+    thumbnail = writer.thumbnail
     levels = writer.levels.map { level in
       var tiles = LittleEndianBytes()
       for place in level.tiles {
@@ -109,9 +112,6 @@ struct PyramidProgress: Codable {
   /// Deletes the checkpoint of a path.
   static func remove(_ path: String) { unlink(name(path)) }
 
-  private static func name(_ path: String) -> String { path + ".progress" }
-
-  /// The bytes with their check sum in front.
   /// Throws where a file that a checkpoint would overwrite is none.
   static func requireOwn(_ path: String) throws(PyramidError) {
     for name in [name(path), name(path) + ".partial"] where exists(name) {
@@ -129,6 +129,9 @@ struct PyramidProgress: Codable {
   private static let mark = Array("bplist00".utf8)
   private static let checksumByteCount = 8
 
+  private static func name(_ path: String) -> String { path + ".progress" }
+
+  /// The bytes with their check sum in front.
   private static func sealed(_ contents: Data) -> Data {
     let checksum = contents.withUnsafeBytes { Checksum.of($0) }
     return withUnsafeBytes(of: checksum.littleEndian) { Data($0) } + contents
@@ -140,6 +143,7 @@ struct PyramidProgress: Codable {
       return false
     }
     var rows = rowsAppended
+    var rowsDone = 0
     for (level, size) in zip(levels, plan.levels) {
       guard rows <= size.height else { return false }
       let tileRows = rows == size.height ? size.tilesDown : rows / PyramidPlan.tileSide
@@ -147,9 +151,11 @@ struct PyramidProgress: Codable {
       guard level.tiles.count == tileRows * size.tilesAcross * 16,
         level.pending.count == waiting * size.width * 3
       else { return false }
-      rows = (min(rows, tileRows * PyramidPlan.tileSide) + 1) / 2
+      rowsDone = min(rows, tileRows * PyramidPlan.tileSide)
+      rows = (rowsDone + 1) / 2
     }
-    return true
+    guard options.layout.hasThumbnail else { return true }
+    return thumbnail?.isConsistent(with: plan, rowCount: rowsDone) ?? false
   }
 }
 

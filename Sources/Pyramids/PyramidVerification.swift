@@ -5,6 +5,7 @@ import Rasters
 struct PyramidVerification {
   let directories: PyramidDirectories
   let probes: [TileProbe]
+  let thumbnail: Thumbnail?
   let file: PartialFile
 
   /// The largest difference between a block's mean colour and what JPEG makes of it, of 255.
@@ -18,7 +19,7 @@ struct PyramidVerification {
     return directories.options.quality < 3 ? 255 : 80
   }
 
-  /// Checks levels, sizes, links, resolution, photometric, tile index and the probed tiles.
+  /// Checks levels, thumbnail, sizes, links, resolution, photometric, tile index and the probed tiles.
   ///
   /// - Throws: ``PyramidError/verificationFailed(path:reason:)`` with the first difference.
   func run() throws(PyramidError) {
@@ -30,11 +31,14 @@ struct PyramidVerification {
     let layout = directories.options.layout
     try expect("listed levels", listed.count, layout.listsSubdirectories ? levelCount - 1 : 0)
     let chained = Int(TIFFNumberOfDirectories(tiff.pointer))
-    try expect("chained levels", chained, layout.isChained ? levelCount : 1)
+    let chainedCount = levelCount + (layout.hasThumbnail ? 1 : 0)
+    try expect("chained pictures", chained, layout.isChained ? chainedCount : 1)
+    try checkThumbnail(tiff)
     for level in 0..<levelCount {
+      let place = level > 0 && layout.hasThumbnail ? level + 1 : level
       let isOpen =
         layout.isChained || level == 0
-        ? TIFFSetDirectory(tiff.pointer, tdir_t(level))
+        ? TIFFSetDirectory(tiff.pointer, tdir_t(place))
         : TIFFSetSubDirectory(tiff.pointer, listed[level - 1])
       guard isOpen == 1 else { throw failure("level \(level) cannot be opened") }
       if level > 0, layout.listsSubdirectories {
@@ -46,6 +50,20 @@ struct PyramidVerification {
       try checkTiles(tiff, level: level)
     }
     if let message = tiff.message { throw failure(message) }
+  }
+
+  private func checkThumbnail(_ tiff: borrowing TIFFHandle) throws(PyramidError) {
+    guard let thumbnail else { return }
+    guard TIFFSetDirectory(tiff.pointer, 1) == 1, TIFFIsTiled(tiff.pointer) == 0 else {
+      throw failure("the thumbnail cannot be opened")
+    }
+    try expect("thumbnail width", tiff.long(TIFFTAG_IMAGEWIDTH), thumbnail.size.width)
+    try expect("thumbnail height", tiff.long(TIFFTAG_IMAGELENGTH), thumbnail.size.height)
+    // Plain bytes in one strip, which libtiff shows as many small ones: only where they begin is its word.
+    let place = Int(TIFFGetStrileOffset(tiff.pointer, 0))
+    guard try file.read(thumbnail.pixels.count, at: place).elementsEqual(thumbnail.pixels) else {
+      throw failure("the thumbnail has changed on the disk")
+    }
   }
 
   private func checkTags(_ tiff: borrowing TIFFHandle, level: Int) throws(PyramidError) {

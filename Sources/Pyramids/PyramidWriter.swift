@@ -21,15 +21,16 @@ public final class PyramidWriter {
   let file: PartialFile
   let levels: [LevelState]
   var probes: [TileProbe]
+  private(set) var thumbnail: Thumbnail?
   private let encoder: TileRowEncoder
   private let jpegTables: [UInt8]?
   private let format: TIFFDirectory.Format
   private let mayReplace: Bool
   private var hasCheckpoint: Bool
   private var isFinished = false
-  private var failure: PyramidError?
   /// What an unfinished file begins with, in the place of its header: by this it is known as our own.
   private static let unfinishedMark = Array("restain\n".utf8)
+  private var failure: PyramidError?
 
   /// Starts a file.
   ///
@@ -102,6 +103,8 @@ public final class PyramidWriter {
     rowsAppended = progress?.rowsAppended ?? 0
     userState = progress?.userState ?? []
     probes = progress?.probes ?? []
+    thumbnail =
+      options.layout.hasThumbnail ? progress?.thumbnail ?? Thumbnail(of: plan) : nil
     hasCheckpoint = progress != nil
     if let progress {
       progress.restore(levels)
@@ -180,13 +183,15 @@ public final class PyramidWriter {
       try file.align(to: TIFFDirectory.Format.alignment)
       let directories = PyramidDirectories(
         plan: plan, options: options, format: format, tiles: levels.map(\.tiles),
-        jpegTables: jpegTables)
+        jpegTables: jpegTables, thumbnail: try writeThumbnail())
       let (bytes, first) = directories.serialized(at: file.byteCount)
       try file.append(bytes)
       try checkSize()
       try file.write(format.header(firstDirectory: first), at: 0)
       try file.synchronize()
-      try PyramidVerification(directories: directories, probes: probes, file: file).run()
+      try PyramidVerification(
+        directories: directories, probes: probes, thumbnail: thumbnail, file: file
+      ).run()
       guard mayReplace || !PyramidProgress.exists(path) else { throw .outputExists(path: path) }
       try file.publish()
     }
@@ -194,6 +199,14 @@ public final class PyramidWriter {
     PyramidProgress.remove(path)
     return PyramidSummary(
       levels: plan.levels, byteCount: file.byteCount, isBigTIFF: format == .big)
+  }
+
+  private func writeThumbnail() throws(PyramidError) -> (size: PyramidLevel, place: TilePlace)? {
+    guard let thumbnail else { return nil }
+    let place = TilePlace(offset: file.byteCount, byteCount: thumbnail.pixels.count)
+    try file.append([UInt8](thumbnail.pixels))
+    try file.align(to: TIFFDirectory.Format.alignment)
+    return (thumbnail.size, place)
   }
 
   /// Runs a step once; after a failure the writer only repeats it.
@@ -240,7 +253,10 @@ public final class PyramidWriter {
       try file.append(tile.bytes)
     }
     try checkSize()
-    guard let next else { return }
+    guard let next else {
+      thumbnail?.add(band)
+      return
+    }
     next.pendingRowCount += (band.rowCount + 1) / 2
     try writePendingRow(level: index + 1)
   }
