@@ -6,6 +6,11 @@ import Synchronization
 import Tensors
 
 extension SlideConversion {
+  /// How many pictures ``trajectory(isCancelled:)`` gives; nothing for a model without states.
+  public var stateCount: Int? {
+    (converter as? BridgeConverter).map { $0.walker.sampler.moves.count + 1 }
+  }
+
   /// The states of the region after each of a bridge's moves, the slide itself first.
   ///
   /// - Parameter isCancelled: Whether to stop.
@@ -15,11 +20,10 @@ extension SlideConversion {
   public func trajectory(
     isCancelled: @escaping @Sendable () -> Bool = { false }
   ) throws -> [RGBImage] {
-    guard let bridge = converter as? BridgeConverter else {
+    guard let bridge = converter as? BridgeConverter, let stateCount else {
       throw StainingError.unsupportedModel(
         path: modelPath, architecture: architecture.rawValue, problem: "has no states on its way")
     }
-    let stateCount = bridge.walker.sampler.moves.count + 1
     let tileBytes = plan.tileSize * plan.tileSize * 3
     guard plan.tileCount * stateCount * tileBytes <= Self.largestTrajectory else {
       throw StainingError.trajectoryTooLarge(path: source.slide.path, tileCount: plan.tileCount)

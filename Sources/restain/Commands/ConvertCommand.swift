@@ -151,7 +151,7 @@ enum ConvertCommand: Command {
     let target = context[output]
     if !context.isGiven(SharedOptions.dryRun) {
       try Files.requireFree(target, force: context.isForced)
-      try Files.requireOther(path, target)
+      try Files.requireOther(path, context[model], output: target)
     }
     let stainModel = try StainModel(path: context[model])
     try checkOptions(stainModel, context)
@@ -249,7 +249,9 @@ enum ConvertCommand: Command {
     of conversion: SlideConversion, to folder: String, _ context: CommandContext
   ) throws {
     func path(_ index: Int) -> String { String(format: "%@/state-%02d.png", folder, index) }
-    try Files.requireFree(path(0), force: context.isForced)
+    for index in 0..<(conversion.stateCount ?? 0) {
+      try Files.requireFree(path(index), force: context.isForced)
+    }
     let states = try conversion.trajectory(isCancelled: { context.isCancelled })
     try Files.makeFolder(folder)
     for (index, state) in states.enumerated() {

@@ -74,7 +74,7 @@ enum PyramidCommand: Command {
     }
     let target = context[output]
     try Files.requireFree(target, force: context.isForced)
-    try Files.requireOther(slide.path, target)
+    try Files.requireOther(slide.path, output: target)
     if slide.pixelSize == nil {
       context.warn(
         "\(slide.path): no pixel size in the file; pass --slide-pixel-size MICRONS to store one")

@@ -55,6 +55,7 @@ enum TransformPointsCommand: Command {
     let isInverse = context.isGiven(inverse)
     try Files.requireInput(path)
     try Files.requireFree(context[output], force: context.isForced)
+    try Files.requireOther(path, context[transform], output: context[output])
     var count = 0
     let move: (Level0Point) -> Level0Point = { point in
       count += 1
@@ -131,7 +132,7 @@ enum TransformSlideCommand: Command {
     let slide = try context.openSlide(
       context.operands[0], pixelSize: SharedOptions.slidePixelSize)
     try Files.requireFree(context[output], force: context.isForced)
-    try Files.requireOther(slide.path, context[output])
+    try Files.requireOther(slide.path, path, output: context[output])
     let registered = try RegisteredSlide(
       moving: slide, transform: map, option: "--slide-pixel-size")
     let options = PyramidOptions(
