@@ -6,19 +6,25 @@ import Tensors
 
 /// What a conversion will take, told before it runs.
 extension SlideConversion {
-  /// Bytes of memory that a run needs, beside the program itself and the slide's own cache.
+  /// Bytes of memory that a run needs, the program itself and the slide's own caches included.
   public var predictedMemory: Int {
     let stripWidth = (plan.columns.count - 1) * plan.stride + plan.tileSize
-    let strip = stripWidth * plan.tileSize * 3
-    let sums = plan.region.width * plan.tileSize * 12
+    // The strip, and what is read for it before it is put together.
+    let strip = 2 * stripWidth * plan.tileSize * 3
+    // The sums, and the rows that were rounded last.
+    let sums = plan.region.width * (plan.tileSize * 12 + plan.stride * 3)
     let pyramid = plan.region.width * 1536
     let tiles =
       context.parallelism.threadCount * converter.batchSize * plan.tileSize * plan.tileSize
-    // A tile under way: source, sums in and out, and the layers, some 30 floats a pixel at most.
-    return strip + sums + pyramid + tiles * 200
+    // A tile under way: source, values in and out, weighted sums, some 25 floats a pixel at most; its layers
+    // are the converter's.
+    return Self.programMemory + strip + sums + pyramid + tiles * 100
       + converter.memory(threadCount: context.parallelism.threadCount)
       + (jointStitcher()?.memory ?? 0)
   }
+
+  /// 96 MiB: the process with its libraries, and 32 MiB each of tiles that OpenSlide and the tile reader keep.
+  private static let programMemory = 96 << 20
 
   /// Tiles with tissue, from an overview of the slide; what a dry run tells.
   public func estimatedTissueTiles() throws -> Int {

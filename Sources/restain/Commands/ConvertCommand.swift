@@ -160,6 +160,7 @@ enum ConvertCommand: Command {
       options: try options(context), acceptsCoarse: context.isForced,
       restainVersion: VersionCommand.version, context: try context.computeContext())
     if context.isGiven(SharedOptions.dryRun) {
+      try context.requireMachineMemory(conversion.predictedMemory, for: path)
       try printPlan(conversion, context)
       return .success
     }

@@ -1,8 +1,10 @@
 import CommandLineKit
 import Foundation
 import Pipeline
+import Pyramids
 import Reporting
 import Settings
+import Slides
 
 /// `restain run --moving IHC [--fixed HE]`: a whole case, once, resumed where an earlier run stopped.
 enum RunCommand: Command {
@@ -52,6 +54,12 @@ enum RunCommand: Command {
         throw PipelineError.nothingToDo(path: moving, kind: names.kind)
       }
       context.warn("\(moving): no model for this slide, so nothing is converted; pass --model")
+    }
+    for path in [moving, context[fixed]].compactMap(\.self) {
+      // The whole width is held in bands, whatever is done with the slide.
+      try context.requireMachineMemory(
+        PyramidCopy.predictedMemory(
+          width: Slide(path: path).width, threadCount: context.threadCount), for: path)
     }
     let runner = CaseRunner(
       request: request,

@@ -138,11 +138,15 @@ enum TransformSlideCommand: Command {
     let options = PyramidOptions(
       pixelSize: registered.pixelSize, iccProfile: registered.iccProfile,
       description: registered.description, software: VersionCommand.line)
+    let threadCount = try context.threadCount
+    try context.requireMemory(
+      PyramidCopy.predictedMemory(width: registered.source.width, threadCount: threadCount),
+      for: slide.path)
     context.progress.begin(
       "transform slide", total: Double(registered.source.height), unit: "rows")
     let summary = try PyramidCopy.write(
       source: registered.source, path: context[output], options: options, force: context.isForced,
-      threadCount: try context.threadCount, isCancelled: { context.isCancelled },
+      threadCount: threadCount, isCancelled: { context.isCancelled },
       progress: { context.progress.advance(to: Double($0)) })
     context.progress.finish()
     context.addOutput(context[output])
