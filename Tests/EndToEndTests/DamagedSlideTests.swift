@@ -76,11 +76,15 @@ struct DamagedSlideTests {
       output: output)
     // The transform is an input, too.
     let before = try Data(contentsOf: URL(fileURLWithPath: path))
-    let refused = try tool.run([
-      "transform", "slide", "--transform", path, slide, "-o", path, "--force",
-    ])
-    #expect(refused.status == 64)
-    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+    let points = folder.path("p.csv")
+    try Data("id,x,y\n1,20,30\n".utf8).write(to: URL(fileURLWithPath: points))
+    for (verb, input) in [("slide", slide), ("points", points)] {
+      let refused = try tool.run([
+        "transform", verb, "--transform", path, input, "-o", path, "--force",
+      ])
+      #expect(refused.status == 64, "\(refused.diagnostics)")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+    }
   }
 
   @Test("a case needs review, and its manifest, table and page say why; so does its repetition")

@@ -54,7 +54,8 @@ enum ConvertCommand: Command {
       Converts the whole slide in its own frame, tile by tile, and blends the tiles. The output has \
       the model's pixel size. Tiles without tissue, open glass in the others, and what was not \
       scanned stay as they are, unless --all-tiles is given; with --overlap 0 a tile is what the \
-      network gives. An interrupted conversion leaves OUT.tif.partial and OUT.tif.progress; the same \
+      network gives. A slide with damaged tiles is converted all the same, with a warning and status 3. \
+      An interrupted conversion leaves OUT.tif.partial and OUT.tif.progress; the same \
       command takes them up and ends in the same file.
 
       --normalization running uses the statistics kept from training; reference those of each tile, \

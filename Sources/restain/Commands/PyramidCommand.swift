@@ -22,7 +22,8 @@ enum PyramidCommand: Command {
     discussion: """
       The whole of level 0 is written with its pixel size and colour profile; lower levels are made \
       anew. The file appears under its name when it is complete and has been read again. A slide \
-      without a pixel size gives a pyramid without one.
+      without a pixel size gives a pyramid without one. One with damaged tiles is copied all the same, \
+      with a warning and status 3.
       """,
     operands: [Operand("SLIDE", "any slide that OpenSlide opens")],
     options: [

@@ -25,7 +25,8 @@ enum RunCommand: Command {
       Registers the moving section to the H&E section, converts it, places both in the H&E slide's \
       frame, and writes a report into DIR/<case>. A run that was interrupted is taken up by the same \
       command. A registration that needs review does not stop the conversion; the case then ends with \
-      status 3, and nothing is placed in the H&E frame unless --force is given.
+      status 3, and nothing is placed in the H&E frame unless --force is given. A slide with damaged tiles \
+      needs review, too, and stops nothing.
       """,
     operands: [],
     options: [

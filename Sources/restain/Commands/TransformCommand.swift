@@ -96,7 +96,8 @@ enum TransformSlideCommand: Command {
     "transform slide", "resample a moving slide into the fixed slide's frame",
     discussion: """
       Writes the whole fixed frame at the coarser of the two pixel sizes. The slide may be the moving \
-      slide or a conversion of it at another pixel size. A transform that needs review is used with \
+      slide or a conversion of it at another pixel size. One with damaged tiles is taken all the same, \
+      with a warning and status 3. A transform that needs review is used with \
       --force only.
       """,
     operands: [Operand("MOVING", "the moving slide, or a conversion of it")],
