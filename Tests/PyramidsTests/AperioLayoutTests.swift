@@ -68,18 +68,6 @@ struct AperioLayoutTests {
   }
 
   @Test(
-    "OpenSlide shows the thumbnail",
-    .enabled(
-      if: Tool.openslideProperties.isPresent, Comment(rawValue: Tool.openslideProperties.absence)))
-  func openslide() throws {
-    let path = folder.path("a.svs")
-    try write(picture(width: 1100, height: 1030, seed: 1), to: path, options(.aperio))
-    let properties = try Tool.openslideProperties.run([path]).output
-    #expect(properties.contains("openslide.level-count: '3'"))
-    #expect(!properties.contains("openslide.level[3]"))
-  }
-
-  @Test(
     "pixels that are not square are told by the resolution alone",
     arguments: [(0.5, 0.25, false), (0.5, 0.502, true), (0.5, 0.504, false)])
   func notSquare(x: Double, y: Double, isSquare: Bool) throws {
