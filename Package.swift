@@ -67,7 +67,7 @@ let layers: [[Target]] = [
   layer("Reporting"),
   layer("Pictures", ["CTIFF", "Rasters"]),
   // 2: files, networks, registration
-  layer("Slides", ["COpenSlide", "CTIFF", "Rasters"], tests: ["Pyramids"]),
+  layer("Slides", ["COpenSlide", "CTIFF", "Rasters"], tests: ["Pictures", "Pyramids"]),
   layer("Pyramids", ["CTIFF", "Rasters"]),
   layer("Registration", ["Rasters", "Tensors"], tests: ["Phantoms", "Pictures"]),
   layer("Networks", ["Tensors"], fixtures: ["Fixtures"]),

@@ -37,15 +37,15 @@ enum FileBytes {
   static func write(_ bytes: [UInt8], path: String) throws(PictureError) {
     let partial = path + ".partial"
     let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw .unwritable(path: path, reason: reason()) }
+    guard descriptor >= 0 else { throw PictureError.writing(path, errorNumber: errno) }
     var isComplete = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
     isComplete = isComplete && fsync(descriptor) == 0
-    let problem = reason()
+    let problem = errno
     isComplete = close(descriptor) == 0 && isComplete
     guard isComplete, rename(partial, path) == 0 else {
-      let problem = isComplete ? reason() : problem
+      let problem = isComplete ? errno : problem
       unlink(partial)
-      throw .unwritable(path: path, reason: problem)
+      throw PictureError.writing(path, errorNumber: problem)
     }
   }
 

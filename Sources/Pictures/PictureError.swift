@@ -1,3 +1,5 @@
+import Glibc
+
 /// What can go wrong with a picture file; every case names the file.
 public enum PictureError: Error, Hashable, Sendable {
   /// There is no such file.
@@ -14,6 +16,20 @@ public enum PictureError: Error, Hashable, Sendable {
   case unencodable(path: String, reason: String)
   /// The file or its folder cannot be written.
   case unwritable(path: String, reason: String)
+  /// The disk, or the user's share of it, is full.
+  case diskFull(path: String)
+
+  /// The error of a picture that could not be written.
+  ///
+  /// - Parameters:
+  ///   - path: The picture.
+  ///   - errorNumber: The system's `errno`.
+  /// - Returns: ``diskFull(path:)`` for `ENOSPC` and `EDQUOT`, else ``unwritable(path:reason:)``.
+  public static func writing(_ path: String, errorNumber: Int32) -> PictureError {
+    errorNumber == ENOSPC || errorNumber == EDQUOT
+      ? .diskFull(path: path)
+      : .unwritable(path: path, reason: String(cString: strerror(errorNumber)))
+  }
 }
 
 extension PictureError: CustomStringConvertible {
@@ -33,7 +49,9 @@ extension PictureError: CustomStringConvertible {
     case .unencodable(let path, let reason):
       "\(path): \(reason); make the picture smaller or choose PNG"
     case .unwritable(let path, let reason):
-      "\(path): cannot be written (\(reason)); check the folder and the free space"
+      "\(path): cannot be written (\(reason)); check the folder and its permissions"
+    case .diskFull(let path):
+      "\(path): no space left on the disk; free some and start again"
     }
   }
 }

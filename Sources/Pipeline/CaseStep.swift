@@ -22,6 +22,20 @@ struct CaseStepResult {
   static func skipped(_ message: String) -> CaseStepResult {
     CaseStepResult(status: .skipped, message: message)
   }
+
+  /// Notes that a slide that was read is damaged: the step is done, and what it made is to be looked at.
+  ///
+  /// - Parameters:
+  ///   - damage: What is wrong, in one line; nothing where nothing is.
+  ///   - path: The slide.
+  mutating func note(damage: String?, of path: String) {
+    guard let damage else { return }
+    facts["status"] = CaseSection.needsReview
+    facts["reasons"] = [facts["reasons"] ?? "", "damaged-slide"].filter { !$0.isEmpty }
+      .joined(separator: " ")
+    let text = "\(path): \(damage); look at that place of the result"
+    message = [message, text].compactMap(\.self).joined(separator: "; ")
+  }
 }
 
 /// What a run of a case tells while it works; the caller prints it.

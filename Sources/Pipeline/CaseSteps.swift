@@ -102,7 +102,9 @@ struct CaseSteps {
         })
       try PictureFile.writeJPEG(pair.overlay, path: path(overlayName))
       try DurableFile.write(try pair.result.transform.data(), to: path(transformName))
-      return Self.result(of: pair.result.report)
+      var result = Self.result(of: pair.result.report)
+      for slide in [fixed, moving] { result.note(damage: slide.damage, of: slide.path) }
+      return result
     }
   }
 
@@ -157,6 +159,7 @@ struct CaseSteps {
       var result = CaseStepResult()
       result.figures["tiles"] = Double(summary.convertedCount)
       result.figures["seam_score"] = summary.seam.score
+      result.note(damage: DamagedTile.summary(of: summary.damagedTiles), of: moving.path)
       return result
     }
   }
@@ -179,8 +182,9 @@ struct CaseSteps {
       guard transform.status == .ok || request.isForced else {
         return .skipped("not placed in the H&E frame until the registration is reviewed")
       }
+      let slide = try slide()
       let registered = try RegisteredSlide(
-        moving: slide(), transform: transform, option: "--moving-pixel-size")
+        moving: slide, transform: transform, option: "--moving-pixel-size")
       let height = Double(max(1, registered.source.height))
       _ = try PyramidCopy.write(
         source: registered.source, path: path(output),
@@ -191,7 +195,9 @@ struct CaseSteps {
           software: "restain \(request.program)"), force: true,
         threadCount: context.parallelism.threadCount, isCancelled: environment.isCancelled,
         progress: { progress(Double($0) / height) })
-      return CaseStepResult()
+      var result = CaseStepResult()
+      result.note(damage: slide.damage, of: slide.path)
+      return result
     }
   }
 

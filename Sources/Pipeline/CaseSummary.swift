@@ -56,8 +56,28 @@ struct CaseSection {
 
   func fact(_ name: String) -> String? { steps.lazy.compactMap { $0.facts[name] }.first }
 
+  /// The status of a step that someone has to look at.
+  static let needsReview = "needs-review"
+
+  /// Whether someone has to look at a step's result.
+  var needsReview: Bool { steps.contains { $0.facts["status"] == Self.needsReview } }
+
+  /// The reasons of all steps, each once.
+  private var reasons: String {
+    var found: [Substring] = []
+    for step in steps {
+      for reason in (step.facts["reasons"] ?? "").split(separator: " ")
+      where !found.contains(reason) {
+        found.append(reason)
+      }
+    }
+    return found.joined(separator: " ")
+  }
+
   func value(of column: String) -> String {
     switch column {
+    case "status" where needsReview: Self.needsReview
+    case "reasons": reasons
     case "case": caseName
     case "section": name
     case "fixed": fixed

@@ -60,7 +60,7 @@ public enum ReportPage {
   private static func sectionsWorstFirst(_ manifest: CaseManifest) -> [CaseSection] {
     func badness(_ section: CaseSection) -> Int {
       if section.steps.contains(where: { $0.status == .failed }) { return 2 }
-      return section.fact("status") == "needs-review" ? 1 : 0
+      return section.needsReview ? 1 : 0
     }
     return CaseSection.all(of: manifest).enumerated()
       .sorted { (-badness($0.element), $0.offset) < (-badness($1.element), $1.offset) }

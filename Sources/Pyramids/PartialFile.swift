@@ -7,6 +7,7 @@ final class PartialFile {
   /// Bytes so far; the next ones go here.
   private(set) var byteCount = 0
   private let descriptor: Int32
+  private static let beginningByteCount = 16
 
   /// The name while the file is incomplete.
   var partialPath: String { path + ".partial" }
@@ -16,13 +17,22 @@ final class PartialFile {
   /// - Parameters:
   ///   - path: The final name.
   ///   - byteCount: How much of an existing partial file stays; 0 starts anew.
-  /// - Throws: ``PyramidError/busy(path:)`` where another process holds it, else what the system says.
-  init(path: String, keeping byteCount: Int) throws(PyramidError) {
+  ///   - isOwn: Whether a file that begins with these bytes, at most 16, may be started anew.
+  /// - Throws: ``PyramidError/busy(path:)`` where another process holds it,
+  ///   ``PyramidError/foreignPartial(path:)`` where it is not our own, else what the system says.
+  init(
+    path: String, keeping byteCount: Int, isOwn: (_ beginning: [UInt8]) -> Bool
+  ) throws(PyramidError) {
     self.path = path
     descriptor = try Self.locked(path + ".partial", of: path, isNew: byteCount == 0)
     // From here on deinit closes the descriptor.
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw PartialFile.failure(path) }
+    if byteCount == 0, status.st_size > 0 {
+      guard try isOwn(read(Self.beginningByteCount, at: 0)) else {
+        throw .foreignPartial(path: partialPath)
+      }
+    }
     guard Int(status.st_size) >= byteCount else {
       throw .notResumable(path: path, reason: "the partial file is shorter than its checkpoint")
     }

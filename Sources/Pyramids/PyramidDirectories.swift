@@ -16,6 +16,8 @@ struct PyramidDirectories {
   let tiles: [[TilePlace]]
   /// The tables of JPEG tiles.
   let jpegTables: [UInt8]?
+  /// Size and place of the thumbnail, in layouts that have one.
+  let thumbnail: (size: PyramidLevel, place: TilePlace)?
 
   /// The directories' bytes and the offset of the first one, for a file that ends at `start`.
   ///
@@ -23,6 +25,9 @@ struct PyramidDirectories {
   /// - Returns: The bytes to append, and where the header has to point.
   func serialized(at start: Int) -> (bytes: [UInt8], firstDirectory: Int) {
     var directories = plan.levels.indices.map(directory)
+    if let thumbnail {
+      directories.insert(directory(of: thumbnail.size, at: thumbnail.place), at: 1)
+    }
     // Sizes do not depend on offsets, so the offsets can be found before they are stored.
     var offsets: [Int] = []
     var end = start
@@ -101,6 +106,30 @@ struct PyramidDirectories {
     return directory
   }
 
+  /// The directory of the thumbnail: one strip of plain bytes.
+  private func directory(of size: PyramidLevel, at place: TilePlace) -> TIFFDirectory {
+    var directory = TIFFDirectory()
+    func set(_ tag: Int32, _ value: TIFFValue) { directory.fields[UInt16(tag)] = value }
+    set(TIFFTAG_SUBFILETYPE, .long([0]))
+    set(TIFFTAG_IMAGEWIDTH, .long([size.width]))
+    set(TIFFTAG_IMAGELENGTH, .long([size.height]))
+    set(TIFFTAG_BITSPERSAMPLE, .short([8, 8, 8]))
+    set(TIFFTAG_COMPRESSION, .short([Int(COMPRESSION_NONE)]))
+    set(TIFFTAG_PHOTOMETRIC, .short([Int(PHOTOMETRIC_RGB)]))
+    set(
+      TIFFTAG_IMAGEDESCRIPTION,
+      .ascii(PlainDescription.aperioThumbnail(size, of: plan.levels[0])))
+    set(TIFFTAG_STRIPOFFSETS, .offsets([place.offset]))
+    set(TIFFTAG_ORIENTATION, .short([Int(ORIENTATION_TOPLEFT)]))
+    set(TIFFTAG_SAMPLESPERPIXEL, .short([3]))
+    set(TIFFTAG_ROWSPERSTRIP, .long([size.height]))
+    set(TIFFTAG_STRIPBYTECOUNTS, .long([place.byteCount]))
+    set(TIFFTAG_PLANARCONFIG, .short([Int(PLANARCONFIG_CONTIG)]))
+    set(TIFFTAG_SOFTWARE, .ascii(options.software))
+    if let profile = options.iccProfile { set(TIFFTAG_ICCPROFILE, .undefined(profile)) }
+    return directory
+  }
+
   private func description(level: Int) -> String? {
     switch options.layout {
     case .universal, .ome:
@@ -116,6 +145,8 @@ struct PyramidDirectories {
 extension PyramidLayout {
   /// Whether reduced levels follow the first directory in the main chain.
   var isChained: Bool { self != .ome }
+  /// Whether a picture of the whole slide stands between the first level and the others.
+  var hasThumbnail: Bool { self == .aperio }
   /// Whether the first directory lists the reduced levels as its SubIFDs.
   var listsSubdirectories: Bool { self == .universal || self == .ome }
 }

@@ -8,6 +8,8 @@ public enum PyramidError: Error, Hashable, Sendable {
   case diskFull(path: String)
   /// Another process writes the same pyramid.
   case busy(path: String)
+  /// A file that has the name of an unfinished one was not begun by a writer of pyramids.
+  case foreignPartial(path: String)
   /// The checkpoint is missing, damaged, or belongs to another picture or other options.
   case notResumable(path: String, reason: String)
   /// libtiff could not compress a tile.
@@ -30,6 +32,8 @@ extension PyramidError: CustomStringConvertible {
       "\(path): no space left on the disk; free some and start again"
     case .busy(let path):
       "\(path): another process is writing it; wait for its end"
+    case .foreignPartial(let path):
+      "\(path): exists and is no unfinished pyramid; move it away, or pass --force to overwrite it"
     case .notResumable(let path, let reason):
       "\(path): cannot be taken up again (\(reason)); remove its .partial and .progress files"
     case .encodingFailed(let path, let reason):

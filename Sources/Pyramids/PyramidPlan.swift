@@ -85,12 +85,18 @@ public struct PyramidPlan: Hashable, Sendable {
     return bytes >= Double(UInt32.max)
   }
 
-  /// An upper bound of what stands in the file beside the tiles.
+  /// An upper bound of what stands in the file beside the levels' tiles.
   private func directoryByteCount(options: PyramidOptions) -> Int {
     let texts = options.description.provenance.reduce(4096 + options.description.name.utf8.count) {
       $0 + 6 * ($1.key.utf8.count + $1.value.utf8.count) + 32
     }
-    return tileCount * 12 + texts + levels.count * (2048 + (options.iccProfile?.count ?? 0))
+    let profile = options.iccProfile?.count ?? 0
+    var count = tileCount * 12 + texts + levels.count * (2048 + profile)
+    if options.layout.hasThumbnail {
+      let size = Thumbnail.size(of: levels[levels.count - 1])
+      count += 2048 + profile + size.width * size.height * 3
+    }
+    return count
   }
 
   /// JPEG bytes a pixel byte by quality, on tissue without background.

@@ -15,6 +15,8 @@ struct PyramidProgress: Codable {
   var userState: [UInt8] { [UInt8](state) }
   private var state: Data
   private var levels: [Level]
+  /// The thumbnail, in layouts that have one.
+  private(set) var thumbnail: Thumbnail?
 
   private struct Level: Codable {
     /// Offset and length of every tile, 64-bit little-endian.
@@ -32,6 +34,7 @@ struct PyramidProgress: Codable {
     rowsAppended = writer.rowsAppended
     probes = writer.probes
     state = Data(userState)
+    thumbnail = writer.thumbnail
     levels = writer.levels.map { level in
       var tiles = LittleEndianBytes()
       for place in level.tiles {
@@ -51,8 +54,9 @@ struct PyramidProgress: Codable {
     guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: Self.name(path))) else {
       throw refuse("there is no checkpoint")
     }
-    guard bytes.count > 8, Self.sealed(bytes.dropFirst(8)) == bytes,
-      let progress = try? PropertyListDecoder().decode(Self.self, from: bytes.dropFirst(8))
+    let contents = bytes.dropFirst(Self.checksumByteCount)
+    guard !contents.isEmpty, Self.sealed(contents) == bytes,
+      let progress = try? PropertyListDecoder().decode(Self.self, from: contents)
     else { throw refuse("the checkpoint is damaged") }
     guard progress.width == plan.levels[0].width, progress.height == plan.levels[0].height else {
       throw refuse("it was begun with \(progress.width) × \(progress.height) pixels")
@@ -88,7 +92,7 @@ struct PyramidProgress: Codable {
     } catch {
       throw .unwritable(path: Self.name(path), reason: "\(error)")
     }
-    let file = try PartialFile(path: Self.name(path), keeping: 0)
+    let file = try PartialFile(path: Self.name(path), keeping: 0, isOwn: { _ in true })
     do throws(PyramidError) {
       try file.append([UInt8](contents))
       try file.synchronize()
@@ -108,6 +112,23 @@ struct PyramidProgress: Codable {
   /// Deletes the checkpoint of a path.
   static func remove(_ path: String) { unlink(name(path)) }
 
+  /// Throws where a file that a checkpoint would overwrite is none.
+  static func requireOwn(_ path: String) throws(PyramidError) {
+    for name in [name(path), name(path) + ".partial"] where exists(name) {
+      // What cannot be read is no checkpoint of ours either.
+      let beginning =
+        try? FileHandle(forReadingFrom: URL(fileURLWithPath: name))
+        .read(upToCount: checksumByteCount + mark.count) ?? Data()
+      guard let beginning,
+        beginning.isEmpty || beginning.dropFirst(checksumByteCount).elementsEqual(mark)
+      else { throw .foreignPartial(path: name) }
+    }
+  }
+
+  /// What every binary property list begins with.
+  private static let mark = Array("bplist00".utf8)
+  private static let checksumByteCount = 8
+
   private static func name(_ path: String) -> String { path + ".progress" }
 
   /// The bytes with their check sum in front.
@@ -122,6 +143,7 @@ struct PyramidProgress: Codable {
       return false
     }
     var rows = rowsAppended
+    var rowsDone = 0
     for (level, size) in zip(levels, plan.levels) {
       guard rows <= size.height else { return false }
       let tileRows = rows == size.height ? size.tilesDown : rows / PyramidPlan.tileSide
@@ -129,9 +151,11 @@ struct PyramidProgress: Codable {
       guard level.tiles.count == tileRows * size.tilesAcross * 16,
         level.pending.count == waiting * size.width * 3
       else { return false }
-      rows = (min(rows, tileRows * PyramidPlan.tileSide) + 1) / 2
+      rowsDone = min(rows, tileRows * PyramidPlan.tileSide)
+      rows = (rowsDone + 1) / 2
     }
-    return true
+    guard options.layout.hasThumbnail else { return true }
+    return thumbnail?.isConsistent(with: plan, rowCount: rowsDone) ?? false
   }
 }
 

@@ -5,15 +5,21 @@ import Rasters
 struct PyramidVerification {
   let directories: PyramidDirectories
   let probes: [TileProbe]
+  let thumbnail: Thumbnail?
   let file: PartialFile
 
   /// The largest difference between a block's mean colour and what JPEG makes of it, of 255.
   ///
-  /// At quality 1 half a step of a block's mean is 16 in each component, which makes up to 44 in blue,
-  /// and saturated noise loses up to 30 more by clipping. White taken for RGB would differ by 127.
-  private static let largestColorDifference = 80
+  /// At quality 3 half a step of a block's mean is 16 in each component, which makes up to 44 in blue,
+  /// and saturated noise loses up to 30 more by clipping. White taken for RGB would differ by 127. Below
+  /// quality 3 there is no bound: checkerboards of red and blue, or of blue and black, lie beyond 80 at
+  /// quality 1. There only check sum and decoding tell.
+  private var largestColorDifference: Int {
+    guard directories.options.compression == .jpeg else { return 0 }
+    return directories.options.quality < 3 ? 255 : 80
+  }
 
-  /// Checks levels, sizes, links, resolution, photometric, tile index and the probed tiles.
+  /// Checks levels, thumbnail, sizes, links, resolution, photometric, tile index and the probed tiles.
   ///
   /// - Throws: ``PyramidError/verificationFailed(path:reason:)`` with the first difference.
   func run() throws(PyramidError) {
@@ -25,11 +31,14 @@ struct PyramidVerification {
     let layout = directories.options.layout
     try expect("listed levels", listed.count, layout.listsSubdirectories ? levelCount - 1 : 0)
     let chained = Int(TIFFNumberOfDirectories(tiff.pointer))
-    try expect("chained levels", chained, layout.isChained ? levelCount : 1)
+    let chainedCount = levelCount + (layout.hasThumbnail ? 1 : 0)
+    try expect("chained pictures", chained, layout.isChained ? chainedCount : 1)
+    try checkThumbnail(tiff)
     for level in 0..<levelCount {
+      let place = level > 0 && layout.hasThumbnail ? level + 1 : level
       let isOpen =
         layout.isChained || level == 0
-        ? TIFFSetDirectory(tiff.pointer, tdir_t(level))
+        ? TIFFSetDirectory(tiff.pointer, tdir_t(place))
         : TIFFSetSubDirectory(tiff.pointer, listed[level - 1])
       guard isOpen == 1 else { throw failure("level \(level) cannot be opened") }
       if level > 0, layout.listsSubdirectories {
@@ -41,6 +50,20 @@ struct PyramidVerification {
       try checkTiles(tiff, level: level)
     }
     if let message = tiff.message { throw failure(message) }
+  }
+
+  private func checkThumbnail(_ tiff: borrowing TIFFHandle) throws(PyramidError) {
+    guard let thumbnail else { return }
+    guard TIFFSetDirectory(tiff.pointer, 1) == 1, TIFFIsTiled(tiff.pointer) == 0 else {
+      throw failure("the thumbnail cannot be opened")
+    }
+    try expect("thumbnail width", tiff.long(TIFFTAG_IMAGEWIDTH), thumbnail.size.width)
+    try expect("thumbnail height", tiff.long(TIFFTAG_IMAGELENGTH), thumbnail.size.height)
+    // Plain bytes in one strip, which libtiff shows as many small ones: only where they begin is its word.
+    let place = Int(TIFFGetStrileOffset(tiff.pointer, 0))
+    guard try file.read(thumbnail.pixels.count, at: place).elementsEqual(thumbnail.pixels) else {
+      throw failure("the thumbnail has changed on the disk")
+    }
   }
 
   private func checkTags(_ tiff: borrowing TIFFHandle, level: Int) throws(PyramidError) {
@@ -99,7 +122,7 @@ struct PyramidVerification {
       }
       let colors = pixels.withUnsafeBytes { TilePixels.blockColors(of: $0) }
       let difference = zip(colors, probe.colors).map { abs(Int($0) - Int($1)) }.max() ?? 0
-      guard difference <= (isLossy ? Self.largestColorDifference : 0) else {
+      guard difference <= largestColorDifference else {
         throw failure("tile \(probe.tile) of level \(level) has other colours")
       }
     }

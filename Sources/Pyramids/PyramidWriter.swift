@@ -21,25 +21,29 @@ public final class PyramidWriter {
   let file: PartialFile
   let levels: [LevelState]
   var probes: [TileProbe]
+  private(set) var thumbnail: Thumbnail?
   private let encoder: TileRowEncoder
   private let jpegTables: [UInt8]?
   private let format: TIFFDirectory.Format
   private let mayReplace: Bool
   private var hasCheckpoint: Bool
   private var isFinished = false
+  /// What an unfinished file begins with, in the place of its header: by this it is known as our own.
+  private static let unfinishedMark = Array("restain\n".utf8)
   private var failure: PyramidError?
 
   /// Starts a file.
   ///
   /// - Parameters:
-  ///   - path: The final name; `path.partial` is written, and replaced if it exists.
+  ///   - path: The final name; `path.partial` is written, and replaced if it is an unfinished pyramid.
   ///   - width: Columns of level 0.
   ///   - height: Rows of level 0.
   ///   - options: What the file holds beside the pixels.
-  ///   - force: Whether an existing file of the final name may be replaced.
+  ///   - force: Whether an existing file of the final name may be replaced, and any `path.partial` or
+  ///     `path.progress`.
   ///   - threadCount: Threads that compress tiles.
-  /// - Throws: ``PyramidError/outputExists(path:)``, ``PyramidError/busy(path:)``, or where the file
-  ///   cannot be made.
+  /// - Throws: ``PyramidError/outputExists(path:)``, ``PyramidError/busy(path:)``,
+  ///   ``PyramidError/foreignPartial(path:)``, or where the file cannot be made.
   /// - Precondition: Both sides are in 1…2³¹ − 1.
   public convenience init(
     path: String, width: Int, height: Int, options: PyramidOptions, force: Bool = false,
@@ -49,7 +53,8 @@ public final class PyramidWriter {
       path: path, plan: PyramidPlan(width: width, height: height), options: options,
       force: force, threadCount: threadCount, progress: nil)
     try attempt { () throws(PyramidError) in
-      try file.append([UInt8](repeating: 0, count: format.headerByteCount))
+      let padding = format.headerByteCount - Self.unfinishedMark.count
+      try file.append(Self.unfinishedMark + [UInt8](repeating: 0, count: padding))
     }
   }
 
@@ -85,7 +90,10 @@ public final class PyramidWriter {
     } catch {
       throw .encodingFailed(path: path, reason: error.reason)
     }
-    file = try PartialFile(path: path, keeping: progress?.partialByteCount ?? 0)
+    if !force { try PyramidProgress.requireOwn(path) }
+    file = try PartialFile(
+      path: path, keeping: progress?.partialByteCount ?? 0,
+      isOwn: { force || $0.starts(with: Self.unfinishedMark) })
     // Another writer may have published while this one waited for the lock.
     guard force || !PyramidProgress.exists(path) else {
       if progress == nil { file.remove() }
@@ -95,6 +103,8 @@ public final class PyramidWriter {
     rowsAppended = progress?.rowsAppended ?? 0
     userState = progress?.userState ?? []
     probes = progress?.probes ?? []
+    thumbnail =
+      options.layout.hasThumbnail ? progress?.thumbnail ?? Thumbnail(of: plan) : nil
     hasCheckpoint = progress != nil
     if let progress {
       progress.restore(levels)
@@ -173,13 +183,15 @@ public final class PyramidWriter {
       try file.align(to: TIFFDirectory.Format.alignment)
       let directories = PyramidDirectories(
         plan: plan, options: options, format: format, tiles: levels.map(\.tiles),
-        jpegTables: jpegTables)
+        jpegTables: jpegTables, thumbnail: try writeThumbnail())
       let (bytes, first) = directories.serialized(at: file.byteCount)
       try file.append(bytes)
       try checkSize()
       try file.write(format.header(firstDirectory: first), at: 0)
       try file.synchronize()
-      try PyramidVerification(directories: directories, probes: probes, file: file).run()
+      try PyramidVerification(
+        directories: directories, probes: probes, thumbnail: thumbnail, file: file
+      ).run()
       guard mayReplace || !PyramidProgress.exists(path) else { throw .outputExists(path: path) }
       try file.publish()
     }
@@ -187,6 +199,14 @@ public final class PyramidWriter {
     PyramidProgress.remove(path)
     return PyramidSummary(
       levels: plan.levels, byteCount: file.byteCount, isBigTIFF: format == .big)
+  }
+
+  private func writeThumbnail() throws(PyramidError) -> (size: PyramidLevel, place: TilePlace)? {
+    guard let thumbnail else { return nil }
+    let place = TilePlace(offset: file.byteCount, byteCount: thumbnail.pixels.count)
+    try file.append([UInt8](thumbnail.pixels))
+    try file.align(to: TIFFDirectory.Format.alignment)
+    return (thumbnail.size, place)
   }
 
   /// Runs a step once; after a failure the writer only repeats it.
@@ -233,7 +253,10 @@ public final class PyramidWriter {
       try file.append(tile.bytes)
     }
     try checkSize()
-    guard let next else { return }
+    guard let next else {
+      thumbnail?.add(band)
+      return
+    }
     next.pendingRowCount += (band.rowCount + 1) / 2
     try writePendingRow(level: index + 1)
   }

@@ -1,13 +1,25 @@
 import Rasters
 
 /// A stored tile that decodes, but not to what was once encoded.
-public struct DamagedTile: Hashable, Sendable {
+public struct DamagedTile: Hashable, Codable, Sendable {
   /// The index of the level.
   public let level: Int
   /// The index of the tile in its level, row by row.
   public let tile: Int
   /// What the decoder says.
   public let reason: String
+}
+
+extension DamagedTile {
+  /// What is to be told about some tiles, in one line; nothing where there are none.
+  ///
+  /// - Parameter tiles: In the order of the file.
+  /// - Returns: Their number, and what is wrong with the first.
+  public static func summary(of tiles: [DamagedTile]) -> String? {
+    guard let first = tiles.first else { return nil }
+    let number = tiles.count == 1 ? "1 tile is" : "\(tiles.count) tiles are"
+    return "\(number) damaged, tile \(first.tile) of level \(first.level) first: \(first.reason)"
+  }
 }
 
 extension Slide {
@@ -18,12 +30,7 @@ extension Slide {
   public var damagedTiles: [DamagedTile] { tiles?.damagedTiles ?? [] }
 
   /// What is to be told about ``damagedTiles``, in one line; nothing where there are none.
-  public var damage: String? {
-    let found = damagedTiles
-    guard let first = found.first else { return nil }
-    let number = found.count == 1 ? "1 tile is" : "\(found.count) tiles are"
-    return "\(number) damaged, tile \(first.tile) of level \(first.level) first: \(first.reason)"
-  }
+  public var damage: String? { DamagedTile.summary(of: damagedTiles) }
 
   /// The side of the squares in which a check reads.
   private static let checkedSquare = 1024

@@ -1,6 +1,4 @@
 import CTIFF
-import Glibc
-import Synchronization
 
 /// One open handle of a TIFF file, set to one directory; used by one thread at a time.
 ///
@@ -9,6 +7,7 @@ final class TIFFTileFile: Sendable {
   private nonisolated(unsafe) let pointer: OpaquePointer
   /// The bytes of a decoded tile.
   private let tileByteCount: Int
+  private let layout: TIFFTileLayout
   private let warnings: DecoderWarnings
 
   /// Opens a directory; nothing where it is not stored as `layout` says.
@@ -17,6 +16,7 @@ final class TIFFTileFile: Sendable {
     let warnings = DecoderWarnings()
     guard let file = warnings.open(path) else { return nil }
     self.warnings = warnings
+    self.layout = layout
     pointer = file
     tileByteCount = layout.tileWidth * layout.tileHeight * 3
     guard TIFFSetDirectory(file, tdir_t(directory)) == 1,
@@ -35,48 +35,27 @@ final class TIFFTileFile: Sendable {
 
   /// The red, green and blue of one tile, row by row.
   ///
-  /// - Returns: The pixels, and what the decoder found wrong with the data if it went on all the same;
-  ///   nothing where the tile cannot be decoded.
+  /// - Returns: The pixels, white where the data hold none, and what is wrong with the data if they decode
+  ///   all the same; nothing where the tile cannot be decoded.
   func tile(_ index: Int) -> (pixels: [UInt8], damage: String?)? {
-    var isComplete = false
     warnings.forget()
-    let pixels = [UInt8](unsafeUninitializedCapacity: tileByteCount) { buffer, count in
-      let read = TIFFReadEncodedTile(
-        pointer, UInt32(index), buffer.baseAddress, tmsize_t(tileByteCount))
-      isComplete = Int(read) == tileByteCount
-      count = isComplete ? tileByteCount : 0
+    // libtiff takes a JPEG picture smaller than its tile, and writes to the pixels that it has.
+    var pixels = [UInt8](repeating: 255, count: tileByteCount)
+    let read = pixels.withUnsafeMutableBytes {
+      TIFFReadEncodedTile(pointer, UInt32(index), $0.baseAddress, tmsize_t($0.count))
     }
-    return isComplete ? (pixels, warnings.first) : nil
+    guard Int(read) == tileByteCount else { return nil }
+    return (pixels, warnings.first ?? shortage(ofTile: index))
   }
-}
 
-/// What libjpeg warns of while it decodes: damaged data that it paints over as it can.
-private final class DecoderWarnings: Sendable {
-  private let text = Mutex<String?>(nil)
-
-  /// The first warning since it was last told to forget.
-  var first: String? { text.withLock { $0 } }
-
-  func forget() { text.withLock { $0 = nil } }
-
-  /// Opens a file whose decoder warns here; this must outlive it.
-  func open(_ path: String) -> OpaquePointer? {
-    guard let options = TIFFOpenOptionsAlloc() else { return nil }
-    defer { TIFFOpenOptionsFree(options) }
-    TIFFOpenOptionsSetWarningHandlerExtR(
-      options,
-      { _, context, module, format, arguments in
-        guard let context, let module, strcmp(module, "JPEGLib") == 0, let format, let arguments
-        else { return 1 }
-        var line = [CChar](repeating: 0, count: 256)
-        vsnprintf(&line, line.count, format, arguments)
-        let message = String(
-          decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let warnings = Unmanaged<DecoderWarnings>.fromOpaque(context).takeUnretainedValue()
-        warnings.text.withLock { $0 = $0 ?? message }
-        return 1
-      }, Unmanaged.passUnretained(self).toOpaque())
-    return TIFFOpenExt(path, "rm", options)
+  /// What a tile's picture lacks of the level; nothing where it reaches to the level's edges.
+  private func shortage(ofTile index: Int) -> String? {
+    guard let size = warnings.pictureSize else { return nil }
+    let across = (layout.width + layout.tileWidth - 1) / layout.tileWidth
+    let width = min(layout.tileWidth, layout.width - index % across * layout.tileWidth)
+    let height = min(layout.tileHeight, layout.height - index / across * layout.tileHeight)
+    guard size.width < width || size.height < height else { return nil }
+    return "its picture has \(size.width) × \(size.height) pixels in place of \(width) × \(height)"
   }
 }
 

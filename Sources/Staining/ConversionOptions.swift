@@ -1,6 +1,7 @@
 public import Networks
 public import Pyramids
 public import Rasters
+public import Slides
 public import Stitching
 
 /// What decides the pixels of a conversion, besides slide and model.
@@ -64,4 +65,6 @@ public struct ConversionSummary: Sendable {
   public let seam: SeamScore
   /// The file.
   public let pyramid: PyramidSummary
+  /// The slide's damaged tiles, those read before an interruption included.
+  public let damagedTiles: [DamagedTile]
 }

@@ -5,7 +5,6 @@ public import Rasters
 import Reporting
 public import Slides
 public import Stitching
-import Synchronization
 public import Tensors
 
 /// The conversion of a slide: planned first, then run, in bands of tile rows.
@@ -45,18 +44,20 @@ public struct SlideConversion: Sendable {
   /// Everything but the pixels that decides the output file.
   public let pyramidOptions: PyramidOptions
 
-  private let source: SlideSource
-  private let options: ConversionOptions
-  private let context: ComputeContext
-  private let converter: any TileConverter
-  private let modelPath: String
-  private let architecture: ModelCard.Architecture
+  let source: SlideSource
+  let options: ConversionOptions
+  let context: ComputeContext
+  let converter: any TileConverter
+  let modelPath: String
+  let architecture: ModelCard.Architecture
 
   /// What a progress file carries for us.
   private struct Progress: Codable {
     var nextRow: Int
     var convertedCount: Int
     var seamSums: SeamMeter.State
+    /// Absent in files of versions that did not note it.
+    var damagedTiles: [DamagedTile]?
   }
 
   /// Plans a conversion.
@@ -161,7 +162,8 @@ public struct SlideConversion: Sendable {
       convertedNow += band.convertedCount
       surroundings.progress((band.row + 1 - plan.rows.lowerBound) * plan.columns.count)
       let progress = Progress(
-        nextRow: band.row + 1, convertedCount: converted, seamSums: meter.snapshot)
+        nextRow: band.row + 1, convertedCount: converted, seamSums: meter.snapshot,
+        damagedTiles: damagedTiles(beside: resumed))
       unsaved = progress
       if surroundings.isCheckpointDue() { try save(progress) }
       if surroundings.isCancelled() { throw CancellationError() }
@@ -182,7 +184,15 @@ public struct SlideConversion: Sendable {
     }
     return ConversionSummary(
       convertedCount: converted, convertedNow: convertedNow, tileCount: plan.tileCount,
-      seam: meter.score, pyramid: try writer.finish())
+      seam: meter.score, pyramid: try writer.finish(),
+      damagedTiles: damagedTiles(beside: resumed))
+  }
+
+  /// What this process and an interrupted one before it found damaged, in the order of the file.
+  private func damagedTiles(beside resumed: Progress?) -> [DamagedTile] {
+    let now = source.slide.damagedTiles
+    guard let before = resumed?.damagedTiles, !before.isEmpty else { return now }
+    return Set(before).union(now).sorted { ($0.level, $0.tile) < ($1.level, $1.tile) }
   }
 
   /// Hands out finished rows, from a walk of the whole slide or tile by tile.
@@ -207,7 +217,7 @@ public struct SlideConversion: Sendable {
   }
 
   /// What walks the slide as one field, where that is asked for.
-  private func jointStitcher(
+  func jointStitcher(
     isCancelled: @escaping @Sendable () -> Bool = { false }
   ) -> JointStitcher? {
     guard options.bridge.isJoint, let bridge = converter as? BridgeConverter else { return nil }
@@ -218,145 +228,23 @@ public struct SlideConversion: Sendable {
       forEach: { count, body in parallelism.forEach(count: count, body) })
   }
 
-  /// Tiles whose work a run does for each of the plan's: more than one where a joint walk of a region needs tiles
-  /// around it.
-  public var tilesPerPlannedTile: Double {
-    guard let joint = jointStitcher(), let bridge = converter as? BridgeConverter else { return 1 }
-    return joint.estimatesPerTile / Double(bridge.moveCount)
-  }
-
   /// What is left as it is; nothing where background is converted, too.
-  private func backgroundRule() throws -> BackgroundRule? {
+  func backgroundRule() throws -> BackgroundRule? {
     guard !options.convertsBackground else { return nil }
     return BackgroundRule(
       detector: try TissueDetector(sampling: source, fillings: fillings()),
       overlap: options.overlap)
   }
 
-  private func fillings() throws -> [RGBColor] {
+  func fillings() throws -> [RGBColor] {
     let parallelism = context.parallelism
     return try source.slide.fillings { count, body in parallelism.forEach(count: count, body) }
   }
 
-  private static func needsConversion(
+  static func needsConversion(
     _ background: BackgroundRule?
   ) -> @Sendable (SourceTile) -> Bool {
     { tile in background?.needsConversion(tile) ?? true }
-  }
-
-  /// Tiles with tissue, from an overview of the slide; what a dry run tells.
-  public func estimatedTissueTiles() throws -> Int {
-    guard !options.convertsBackground else { return plan.tileCount }
-    let coarse = max(TissueMap.pixelSize, pixelSize.mean)
-    let overview = try source.slide.source(pixelSize: coarse)
-    let map = try TissueMap(
-      of: overview, pixelSize: overview.pixelSize.mean, fillings: fillings())
-    var count = 0
-    for row in plan.rows {
-      for column in plan.columns {
-        let tile = plan.tileRegion(column: column, row: row)
-        let share = map.tissueShare(
-          origin: MicronPoint(
-            x: Double(tile.x) * pixelSize.x, y: Double(tile.y) * pixelSize.y),
-          size: MicronPoint(
-            x: Double(tile.width) * pixelSize.x, y: Double(tile.height) * pixelSize.y))
-        if share >= ConversionOptions.leastTissueShare { count += 1 }
-      }
-    }
-    return count
-  }
-
-  /// Works on the tile in the middle of the plan, one worker a thread, for a clock.
-  ///
-  /// - Returns: How many tiles' worth of work was done; less than one for a bridge of many steps.
-  /// - Throws: What slide and network throw.
-  public func convertSample() throws -> Double {
-    let column = (plan.columns.lowerBound + plan.columns.upperBound) / 2
-    let row = (plan.rows.lowerBound + plan.rows.upperBound) / 2
-    let region = plan.tileRegion(column: min(column, plan.columns.upperBound - 1), row: row)
-    let tile = SourceTile(
-      image: try ReflectedSource(source).read(region), x: region.x, y: region.y)
-    let parallelism = context.parallelism
-    return try collected(
-      count: parallelism.threadCount,
-      forEach: { count, body in parallelism.forEach(count: count, body) }
-    ) { [converter] _ in try converter.convertInPart(tile) }.reduce(0, +)
-  }
-
-  /// The states of the region after each of a bridge's moves, the slide itself first.
-  ///
-  /// - Parameter isCancelled: Whether to stop.
-  /// - Returns: Pictures of the region, one more than the walk has steps.
-  /// - Throws: ``StainingError/unsupportedModel(path:architecture:problem:)`` for a model without states,
-  ///   ``StainingError/trajectoryTooLarge(path:tileCount:)``, and what slide and network throw.
-  public func trajectory(
-    isCancelled: @escaping @Sendable () -> Bool = { false }
-  ) throws -> [RGBImage] {
-    guard let bridge = converter as? BridgeConverter else {
-      throw StainingError.unsupportedModel(
-        path: modelPath, architecture: architecture.rawValue, problem: "has no states on its way")
-    }
-    let stateCount = bridge.walker.sampler.moves.count + 1
-    let tileBytes = plan.tileSize * plan.tileSize * 3
-    guard plan.tileCount * stateCount * tileBytes <= Self.largestTrajectory else {
-      throw StainingError.trajectoryTooLarge(path: source.slide.path, tileCount: plan.tileCount)
-    }
-    let background = try backgroundRule()
-    let parallelism = context.parallelism
-    let stitcher = TileStitcher(
-      plan: plan, batchSize: 1, concurrency: parallelism.threadCount,
-      forEach: { count, body in parallelism.forEach(count: count, body) })
-    // Walked once; the states are kept as levels, by place.
-    let kept: Mutex<[TilePlace: [[UInt8]]]> = Mutex([:])
-    var pictures: [RGBImage] = []
-    for index in (0..<stateCount).reversed() {
-      var picture = RGBImage(width: plan.region.width, height: plan.region.height)
-      try stitcher.run(
-        source: source, needsConversion: Self.needsConversion(background),
-        convert: { tiles in
-          try tiles.map { tile in
-            if isCancelled() { throw CancellationError() }
-            let place = TilePlace(x: tile.x, y: tile.y)
-            if let states = kept.withLock({ $0[place] }) { return states[index].map(Float.init) }
-            let states = try bridge.states(tile).map { state in
-              (background?.keeping(tile, in: state) ?? state).map {
-                UInt8(min(max($0 + 0.5, 0), 255.5))
-              }
-            }
-            kept.withLock { $0[place] = states }
-            return states[index].map(Float.init)
-          }
-        },
-        emit: { band in
-          if band.image.height > 0 {
-            picture.paste(band.image, x: 0, y: band.y - plan.region.y)
-          }
-        })
-      pictures.append(picture)
-    }
-    return pictures.reversed()
-  }
-
-  private struct TilePlace: Hashable {
-    let x: Int
-    let y: Int
-  }
-
-  /// Bytes of states that are kept at once.
-  private static let largestTrajectory = 1 << 30
-
-  /// Bytes of memory that a run needs, beside the program itself and the slide's own cache.
-  public var predictedMemory: Int {
-    let stripWidth = (plan.columns.count - 1) * plan.stride + plan.tileSize
-    let strip = stripWidth * plan.tileSize * 3
-    let sums = plan.region.width * plan.tileSize * 12
-    let pyramid = plan.region.width * 1536
-    let tiles =
-      context.parallelism.threadCount * converter.batchSize * plan.tileSize * plan.tileSize
-    // A tile under way: source, sums in and out, and the layers, some 30 floats a pixel at most.
-    return strip + sums + pyramid + tiles * 200
-      + converter.memory(threadCount: context.parallelism.threadCount)
-      + (jointStitcher()?.memory ?? 0)
   }
 
   private static func progress(_ writer: PyramidWriter) throws(StainingError) -> Progress? {
@@ -406,50 +294,5 @@ public struct SlideConversion: Sendable {
     let right = Int((scaled(inside.maxX, ratioX) - noise).rounded(.up))
     let bottom = Int((scaled(inside.maxY, ratioY) - noise).rounded(.up))
     return PixelRegion(x: left, y: top, width: max(1, right - left), height: max(1, bottom - top))
-  }
-
-  /// The same slide gets the same noise, another one other noise.
-  private static func noiseKey(sourceHash: String, seed: UInt64) -> UInt64 {
-    let slide = UInt64(sourceHash.prefix(16), radix: 16) ?? 0
-    let mixed = CounterRandom(seed: slide, stream: seed).block(at: 0)
-    return UInt64(mixed.x) << 32 | UInt64(mixed.y)
-  }
-
-  /// What the file says about its origin: nothing that a repetition of the command would change.
-  private static func provenance(
-    slide: Slide, sourceHash: String, model: StainModel, modelPath: String,
-    options: ConversionOptions,
-    plan: TilePlan, pixelSize: PixelSize, version: String, kernels: KernelFamily
-  ) throws -> [String: String] {
-    let mode = options.normalization ?? model.card.normalization
-    var provenance = [
-      "restain_version": version,
-      "source": URL(fileURLWithPath: slide.path).lastPathComponent,
-      "source_hash": sourceHash,
-      "source_size_px": "\(slide.width),\(slide.height)",
-      "model": URL(fileURLWithPath: modelPath).lastPathComponent,
-      "model_sha256": try ContentHash.hexadecimal(ofFile: modelPath),
-      "model_card": try JSONText.line(model.card).trimmingCharacters(in: .newlines),
-      "from": model.card.fromStain,
-      "to": model.card.toStain,
-      "pixel_size_um": "\(pixelSize.x),\(pixelSize.y)",
-      "normalization": mode.rawValue,
-      "overlap_px": "\(options.overlap)",
-      "all_tiles": "\(options.convertsBackground)",
-      "kernels": kernels.rawValue,
-    ]
-    if let bridge = model.card.bridge {
-      provenance["steps"] = "\(options.bridge.evaluations ?? bridge.evaluations)"
-      provenance["sampler"] = (options.bridge.sampler ?? bridge.sampler).rawValue
-      provenance["seed"] = "\(options.bridge.seed)"
-      if options.bridge.isJoint { provenance["joint"] = "true" }
-      if options.bridge.hasTileNoise { provenance["noise"] = "of the tile" }
-    }
-    if let seed = options.dropoutSeed { provenance["dropout_seed"] = "\(seed)" }
-    if options.region != nil {
-      let region = plan.region
-      provenance["region_px"] = "\(region.x),\(region.y),\(region.width),\(region.height)"
-    }
-    return provenance
   }
 }

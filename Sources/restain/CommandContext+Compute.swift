@@ -19,16 +19,27 @@ extension CommandContext {
     get throws(SettingsError) { try Configurations.configuration(self)[SettingTable.memory] }
   }
 
-  /// Refuses work whose predicted memory is more than it may use.
+  /// Refuses work whose predicted memory is more than it may use, or than the machine has.
   ///
-  /// - Throws: `UsageError.conflict` that names both.
+  /// - Throws: `UsageError.conflict` that names both, or as ``requireMachineMemory(_:for:)``.
   func requireMemory(_ predicted: Int, for subject: String) throws {
+    try requireMachineMemory(predicted, for: subject)
     guard let limit = try memoryLimit, predicted > limit else { return }
     throw UsageError.conflict(
       subject: subject,
       problem: "takes about \(HumanText.bytes(predicted)) of memory and may use "
         + HumanText.bytes(limit),
       advice: "allow more with --memory or use fewer --threads")
+  }
+
+  /// Refuses work that needs more memory than the machine has, as that of a slide whose header lies.
+  ///
+  /// - Throws: ``CommandError/tooLarge(path:needed:available:)``.
+  func requireMachineMemory(_ predicted: Int, for path: String) throws(CommandError) {
+    let available = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    guard predicted > available else { return }
+    throw .tooLarge(
+      path: path, needed: HumanText.bytes(predicted), available: HumanText.bytes(available))
   }
 
   /// The threads and kernels of options or configuration, with the matrix library made ready.

@@ -118,6 +118,18 @@ extension CommandContext {
     say("warning: " + text)
   }
 
+  /// The status of work on a slide that is done, with a warning where the slide is damaged.
+  ///
+  /// - Parameters:
+  ///   - damage: What is wrong with the slide; nothing where nothing is.
+  ///   - path: The slide.
+  /// - Returns: `partial` for a damaged slide.
+  func status(damage: String?, of path: String) -> ExitStatus {
+    guard let damage else { return .success }
+    warn("\(path): \(damage); look at that place of the result")
+    return .partial
+  }
+
   /// Reports an error that does not end the command, such as one slide of several.
   func report(_ error: any Error) {
     events?.error(ErrorMapping.message(error))

@@ -10,6 +10,8 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
   case outputExists(path: String)
   /// The output's folder cannot be made or written.
   case unwritable(path: String, reason: String)
+  /// Work on an input that needs more memory than the machine has.
+  case tooLarge(path: String, needed: String, available: String)
   /// A transform that did not pass its gates.
   case needsReview(path: String, reasons: [String])
 
@@ -17,7 +19,7 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .missingInput: .missingInput
     case .outputExists, .unwritable: .outputBlocked
-    case .unreadable, .needsReview: .unusableInput
+    case .unreadable, .tooLarge, .needsReview: .unusableInput
     }
   }
 
@@ -29,6 +31,8 @@ enum CommandError: Error, Equatable, CustomStringConvertible {
     case .outputExists(let path): "\(path): exists already; pass --force to replace it"
     case .unwritable(let path, let reason):
       "\(path): cannot be written (\(reason)); choose another output"
+    case .tooLarge(let path, let needed, let available):
+      "\(path): takes about \(needed) of memory, more than the \(available) of this machine; check the slide"
     case .needsReview(let path, let reasons):
       "\(path): needs review (\(reasons.joined(separator: ", "))); look at its overlay, then pass --force"
     }

@@ -38,6 +38,7 @@ enum ErrorMapping {
       case .unreadable, .notAPicture, .corrupt, .unsupported: .unusableInput
       case .unencodable: .failure
       case .unwritable: .outputBlocked
+      case .diskFull: .temporary
       }
     case let error as UnwritableFile: error.isDiskFull ? .temporary : .outputBlocked
     case let error as FolderLockError:
@@ -48,7 +49,7 @@ enum ErrorMapping {
     case is NetworkError: .unusableInput
     case let error as PyramidError:
       switch error {
-      case .outputExists, .unwritable, .notResumable, .tooLarge: .outputBlocked
+      case .outputExists, .unwritable, .foreignPartial, .notResumable, .tooLarge: .outputBlocked
       case .diskFull, .busy: .temporary
       case .encodingFailed, .verificationFailed: .failure
       }

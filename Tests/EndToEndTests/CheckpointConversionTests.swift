@@ -69,8 +69,35 @@ struct CheckpointConversionTests {
     }
     let predicted = try figure("memory_mib", ["--dry-run"])
     let measured = try figure("peak_mib", [])
-    // The allocator and the kernel have their say: measured 0.9 to 1.2.
+    // The allocator and the kernel have their say: measured 1.4.
     #expect((0.7...1.5).contains(predicted / measured), "\(predicted), taken \(measured) MiB")
+  }
+
+  @Test("the memory that a plan tells is enough for a wide slide")
+  func wideMemory() throws {
+    let model = StainModel(
+      card: ModelCard(
+        architecture: .identity, baseChannels: 0, normalization: .running, pixelSizeMicrons: 0.5,
+        fromStain: "ihc", toStain: "he", restainVersion: "test"), state: StateDictionary([]))
+    try model.write(to: scratch.path("same.safetensors"))
+    let slide = scratch.path("wide.tif")
+    try SlideFiles.write(RGBImage(width: 60_000, height: 512), to: slide)
+    func figure(_ name: String, _ more: [String]) throws -> Double {
+      let outcome = try tool.run(
+        [
+          "convert", slide, "--model", scratch.path("same.safetensors"), "-o",
+          scratch.path("out.tif"), "--all-tiles", "--json",
+        ] + more)
+      #expect(outcome.status == 0, "\(outcome.diagnostics)")
+      let fields =
+        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+      return try #require(fields?[name] as? Double)
+    }
+    let predicted = try figure("memory_mib", ["--dry-run"])
+    let measured = try figure("peak_mib", [])
+    // Without the rows in hand besides the blend's sums it was 0.75 at 100 000 pixels; measured now 1.0
+    // there, and 1.06 at 400 000.
+    #expect((0.9...1.35).contains(predicted / measured), "\(predicted), taken \(measured) MiB")
   }
 
   @Test(

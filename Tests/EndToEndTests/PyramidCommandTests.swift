@@ -54,6 +54,16 @@ struct PyramidCommandTests {
     #expect(copy.properties["tiff.ImageDescription"]?.contains("not for diagnosis") == true)
   }
 
+  @Test("OpenSlide finds all levels of an Aperio file, and a thumbnail beside them")
+  func aperio() throws {
+    let output = folder.path("copy.svs")
+    let outcome = try restain.run(["pyramid", makeSlide(), "-o", output, "--layout", "aperio"])
+    #expect(outcome.status == 0, Comment(rawValue: outcome.diagnostics))
+    let copy = try Slide(path: output, readsTilesDirectly: false)
+    #expect(copy.vendor == "aperio" && copy.associatedImageNames == ["thumbnail"])
+    #expect(copy.levels.map(\.width) == [700, 350] && copy.pixelSize == PixelSize(0.5))
+  }
+
   @Test("existing output, the input as output, and what is no slide have their statuses")
   func refusals() throws {
     let slide = try makeSlide()

@@ -171,6 +171,17 @@ struct JPEGTests {
     let unwritable = #expect(throws: PictureError.self) {
       try PictureFile.writePNG(image, path: folder.path("no/such/folder/a.png"))
     }
-    #expect("\(try #require(unwritable))".hasSuffix("check the folder and the free space"))
+    #expect("\(try #require(unwritable))".hasSuffix("check the folder and its permissions"))
+  }
+
+  @Test("a full disk is told apart from other trouble, and leaves nothing behind")
+  func fullDisk() throws {
+    let path = folder.path("a.png")
+    try FileManager.default.createSymbolicLink(
+      atPath: path + ".partial", withDestinationPath: "/dev/full")
+    #expect(throws: PictureError.diskFull(path: path)) {
+      try PictureFile.writePNG(RGBImage(width: 2, height: 2), path: path)
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
   }
 }

@@ -60,7 +60,17 @@ struct ParsedTIFF {
   }
 
   /// All levels, by whichever road.
-  var levels: [Directory] { chain.count > 1 || sub.isEmpty ? chain : [chain[0]] + sub }
+  var levels: [Directory] {
+    let all = chain.count > 1 || sub.isEmpty ? chain : [chain[0]] + sub
+    return all.filter { $0.tags[322] != nil }
+  }
+
+  /// The bytes of a directory's only strip; nothing where it has tiles.
+  func strip(of directory: Directory) -> [UInt8]? {
+    guard let offset = directory.numbers(273).first, let count = directory.numbers(279).first
+    else { return nil }
+    return Array(bytes[offset..<(offset + count)])
+  }
 
   /// Bytes of the file that two objects claim, or that lie beyond its end.
   var conflicts: [Range<Int>] {
@@ -106,6 +116,7 @@ struct ParsedTIFF {
     let (offsets, sizes) = (directory.numbers(324), directory.numbers(325))
     guard offsets.count == sizes.count else { throw Malformed(reason: "tile index") }
     claims += zip(offsets, sizes).map { $0..<($0 + $1) }
+    claims += zip(directory.numbers(273), directory.numbers(279)).map { $0..<($0 + $1) }
     return directory
   }
 }

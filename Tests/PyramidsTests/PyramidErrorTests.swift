@@ -77,6 +77,66 @@ struct PyramidErrorTests {
     }
   }
 
+  @Test(
+    "another file of an unfinished one's name stays, unless overwriting is asked for",
+    arguments: ["a.tif.partial", "a.tif.progress", "a.tif.progress.partial"])
+  func foreign(name: String) throws {
+    let (path, foreign) = (folder.path("a.tif"), folder.path(name))
+    let text = Data("somebody else's text".utf8)
+    try text.write(to: URL(fileURLWithPath: foreign))
+    #expect(throws: PyramidError.foreignPartial(path: foreign)) {
+      try PyramidWriter(path: path, width: 9, height: 9, options: options())
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: foreign)) == text)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == [name])
+    let writer = try PyramidWriter(path: path, width: 9, height: 9, options: options(), force: true)
+    try writer.append(rows: RGBImage(width: 9, height: 9))
+    try writer.checkpoint()
+    _ = try writer.finish()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == ["a.tif"])
+  }
+
+  @Test("what a killed writer left, whole or empty, is begun anew")
+  func left() throws {
+    let path = folder.path("a.tif")
+    var begun = Data()
+    do {
+      let writer = try PyramidWriter(path: path, width: 300, height: 600, options: options())
+      try writer.append(rows: RGBImage(width: 300, height: 300))
+      begun = try Data(contentsOf: URL(fileURLWithPath: path + ".partial"))
+    }
+    for contents in [begun, Data()] {
+      try contents.write(to: URL(fileURLWithPath: path + ".partial"))
+      _ = try PyramidWriter(path: path, width: 9, height: 9, options: options())
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path) == [])
+  }
+
+  @Test("colours that JPEG cannot keep at quality 1 are no damage", arguments: [1, 2, 3])
+  func lowestQuality(quality: Int) throws {
+    var lowest = options()
+    lowest.quality = quality
+    // Squares of two saturated colours, which lose more than any other picture.
+    for (side, first, second) in Self.worstPatterns {
+      var pixels: [UInt8] = []
+      for y in 0..<256 {
+        for x in 0..<256 { pixels += (x / side + y / side).isMultiple(of: 2) ? first : second }
+      }
+      try write(
+        RGBImage(width: 256, height: 256, pixels: pixels),
+        to: folder.path("\(side)-\(first)-\(second).tif"), lowest)
+    }
+  }
+
+  private static let worstPatterns: [(Int, [UInt8], [UInt8])] = [1, 2, 3, 4, 5, 7, 8, 16].flatMap {
+    side in
+    let pairs: [([UInt8], [UInt8])] = [
+      ([255, 0, 255], [0, 255, 0]), ([255, 255, 0], [0, 0, 255]), ([0, 0, 255], [0, 0, 0]),
+      ([255, 0, 0], [0, 0, 255]),
+    ]
+    return pairs.map { (side, $0.0, $0.1) }
+  }
+
   @Test("a folder that is not there is named")
   func noFolder() throws {
     let path = folder.path("no/a.tif")

@@ -13,6 +13,8 @@ struct TinyTIFF {
     var description: String?
     var iccProfile: [UInt8]?
     var compression: UInt16 = 1
+    /// JPEG streams of YCbCr in 4:2:0, in place of the picture's plain tiles.
+    var jpegTiles: [[UInt8]]?
   }
 
   /// The side of a tile, 32 pixels.
@@ -57,27 +59,33 @@ struct TinyTIFF {
   private func append(_ directory: Directory, to file: inout [UInt8], linkedFrom pointer: inout Int)
   {
     var offsets: [UInt32] = []
+    var byteCounts: [UInt32] = []
     let tile = TinyTIFF.tile
     let samples = directory.alpha == nil ? 3 : 4
     for tileY in stride(from: 0, to: directory.image.height, by: tile) {
       for tileX in stride(from: 0, to: directory.image.width, by: tile) {
+        let tile =
+          directory.jpegTiles?[offsets.count] ?? tileBytes(directory, x: tileX, y: tileY)
         offsets.append(UInt32(file.count))
-        file += tileBytes(directory, x: tileX, y: tileY)
+        byteCounts.append(UInt32(tile.count))
+        file += tile
       }
     }
+    let isJPEG = directory.jpegTiles != nil
     var entries: [(UInt16, Value)] = [
       (254, .long([directory.isReduced ? 1 : 0])),
       (256, .long([UInt32(directory.image.width)])),
       (257, .long([UInt32(directory.image.height)])),
       (258, .short([UInt16](repeating: 8, count: samples))),
-      (259, .short([directory.compression])),
-      (262, .short([2])),
+      (259, .short([isJPEG ? 7 : directory.compression])),
+      (262, .short([isJPEG ? 6 : 2])),
       (277, .short([UInt16(samples)])),
       (284, .short([1])),
       (322, .long([UInt32(tile)])), (323, .long([UInt32(tile)])),
       (324, .long(offsets)),
-      (325, .long([UInt32](repeating: UInt32(tile * tile * samples), count: offsets.count))),
+      (325, .long(byteCounts)),
     ]
+    if isJPEG { entries.append((530, .short([2, 2]))) }
     if let text = directory.description {
       entries.append((270, .bytes(Array(text.utf8) + [0], type: 2)))
     }

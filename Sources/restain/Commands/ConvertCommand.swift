@@ -54,7 +54,8 @@ enum ConvertCommand: Command {
       Converts the whole slide in its own frame, tile by tile, and blends the tiles. The output has \
       the model's pixel size. Tiles without tissue, open glass in the others, and what was not \
       scanned stay as they are, unless --all-tiles is given; with --overlap 0 a tile is what the \
-      network gives. An interrupted conversion leaves OUT.tif.partial and OUT.tif.progress; the same \
+      network gives. A slide with damaged tiles is converted all the same, with a warning and status 3. \
+      An interrupted conversion leaves OUT.tif.partial and OUT.tif.progress; the same \
       command takes them up and ends in the same file.
 
       --normalization running uses the statistics kept from training; reference those of each tile, \
@@ -151,7 +152,7 @@ enum ConvertCommand: Command {
     let target = context[output]
     if !context.isGiven(SharedOptions.dryRun) {
       try Files.requireFree(target, force: context.isForced)
-      try Files.requireOther(path, target)
+      try Files.requireOther(path, context[model], output: target)
     }
     let stainModel = try StainModel(path: context[model])
     try checkOptions(stainModel, context)
@@ -160,6 +161,7 @@ enum ConvertCommand: Command {
       options: try options(context), acceptsCoarse: context.isForced,
       restainVersion: VersionCommand.version, context: try context.computeContext())
     if context.isGiven(SharedOptions.dryRun) {
+      try context.requireMachineMemory(conversion.predictedMemory, for: path)
       try printPlan(conversion, context)
       return .success
     }
@@ -179,10 +181,10 @@ enum ConvertCommand: Command {
         },
         progress: { context.progress.advance(to: Double($0)) }))
     context.progress.finish()
-    if let damage = slide.damage { context.warn("\(slide.path): \(damage)") }
     context.addOutput(target)
     try report(summary, conversion, target, seconds: context.time.seconds - started, context)
-    return .success
+    return context.status(
+      damage: DamagedTile.summary(of: summary.damagedTiles), of: slide.path)
   }
 
   /// No picture of the formats that are read has a longer side.
@@ -249,7 +251,9 @@ enum ConvertCommand: Command {
     of conversion: SlideConversion, to folder: String, _ context: CommandContext
   ) throws {
     func path(_ index: Int) -> String { String(format: "%@/state-%02d.png", folder, index) }
-    try Files.requireFree(path(0), force: context.isForced)
+    for index in 0..<(conversion.stateCount ?? 0) {
+      try Files.requireFree(path(index), force: context.isForced)
+    }
     let states = try conversion.trajectory(isCancelled: { context.isCancelled })
     try Files.makeFolder(folder)
     for (index, state) in states.enumerated() {

@@ -71,6 +71,10 @@ enum EvaluateConversionCommand: Command {
           advice: "compare with a slide of the same frame")
       }
       try Files.requireFree(path, force: context.isForced)
+      let inputs = [context[real], context[generated], context[mask], context[input]]
+      for input in inputs.compactMap(\.self) {
+        try Files.requireOther(input, output: path, option: "--picture")
+      }
     }
     let frame = try ComparisonFrame(context)
     var result = ConversionResult(frame: frame)

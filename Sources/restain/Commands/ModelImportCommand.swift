@@ -60,7 +60,7 @@ enum ModelImportCommand: Command {
     let (path, target) = (context.operands[0], context[output])
     try Files.requireInput(path)
     try Files.requireFree(target, force: context.isForced)
-    try Files.requireOther(path, target)
+    try Files.requireOther(path, output: target)
     let card: ModelCard
     let parameters: Int
     switch context[architecture] {
@@ -113,7 +113,7 @@ enum ModelExportCommand: Command {
     let (path, target) = (context.operands[0], context[output])
     try Files.requireInput(path)
     try Files.requireFree(target, force: context.isForced)
-    try Files.requireOther(path, target)
+    try Files.requireOther(path, output: target)
     try StainModel(path: path).writePyTorchFile(to: target, modelPath: path)
     context.addOutput(target)
     context.print(target)

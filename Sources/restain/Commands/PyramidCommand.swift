@@ -22,7 +22,8 @@ enum PyramidCommand: Command {
     discussion: """
       The whole of level 0 is written with its pixel size and colour profile; lower levels are made \
       anew. The file appears under its name when it is complete and has been read again. A slide \
-      without a pixel size gives a pyramid without one.
+      without a pixel size gives a pyramid without one. One with damaged tiles is copied all the same, \
+      with a warning and status 3.
       """,
     operands: [Operand("SLIDE", "any slide that OpenSlide opens")],
     options: [
@@ -74,7 +75,7 @@ enum PyramidCommand: Command {
     }
     let target = context[output]
     try Files.requireFree(target, force: context.isForced)
-    try Files.requireOther(slide.path, target)
+    try Files.requireOther(slide.path, output: target)
     if slide.pixelSize == nil {
       context.warn(
         "\(slide.path): no pixel size in the file; pass --slide-pixel-size MICRONS to store one")
@@ -88,7 +89,7 @@ enum PyramidCommand: Command {
     context.progress.finish()
     context.addOutput(target)
     try report(summary, target, seconds: context.time.seconds - started, context)
-    return .success
+    return context.status(damage: slide.damage, of: slide.path)
   }
 
   private static func options(_ slide: Slide, _ context: CommandContext) -> PyramidOptions {

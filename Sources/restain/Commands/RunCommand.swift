@@ -1,8 +1,10 @@
 import CommandLineKit
 import Foundation
 import Pipeline
+import Pyramids
 import Reporting
 import Settings
+import Slides
 
 /// `restain run --moving IHC [--fixed HE]`: a whole case, once, resumed where an earlier run stopped.
 enum RunCommand: Command {
@@ -23,7 +25,8 @@ enum RunCommand: Command {
       Registers the moving section to the H&E section, converts it, places both in the H&E slide's \
       frame, and writes a report into DIR/<case>. A run that was interrupted is taken up by the same \
       command. A registration that needs review does not stop the conversion; the case then ends with \
-      status 3, and nothing is placed in the H&E frame unless --force is given.
+      status 3, and nothing is placed in the H&E frame unless --force is given. A slide with damaged tiles \
+      needs review, too, and stops nothing.
       """,
     operands: [],
     options: [
@@ -52,6 +55,12 @@ enum RunCommand: Command {
         throw PipelineError.nothingToDo(path: moving, kind: names.kind)
       }
       context.warn("\(moving): no model for this slide, so nothing is converted; pass --model")
+    }
+    for path in [moving, context[fixed]].compactMap(\.self) {
+      // The whole width is held in bands, whatever is done with the slide.
+      try context.requireMachineMemory(
+        PyramidCopy.predictedMemory(
+          width: Slide(path: path).width, threadCount: context.threadCount), for: path)
     }
     let runner = CaseRunner(
       request: request,

@@ -55,6 +55,7 @@ enum TransformPointsCommand: Command {
     let isInverse = context.isGiven(inverse)
     try Files.requireInput(path)
     try Files.requireFree(context[output], force: context.isForced)
+    try Files.requireOther(path, context[transform], output: context[output])
     var count = 0
     let move: (Level0Point) -> Level0Point = { point in
       count += 1
@@ -95,7 +96,8 @@ enum TransformSlideCommand: Command {
     "transform slide", "resample a moving slide into the fixed slide's frame",
     discussion: """
       Writes the whole fixed frame at the coarser of the two pixel sizes. The slide may be the moving \
-      slide or a conversion of it at another pixel size. A transform that needs review is used with \
+      slide or a conversion of it at another pixel size. One with damaged tiles is taken all the same, \
+      with a warning and status 3. A transform that needs review is used with \
       --force only.
       """,
     operands: [Operand("MOVING", "the moving slide, or a conversion of it")],
@@ -131,17 +133,21 @@ enum TransformSlideCommand: Command {
     let slide = try context.openSlide(
       context.operands[0], pixelSize: SharedOptions.slidePixelSize)
     try Files.requireFree(context[output], force: context.isForced)
-    try Files.requireOther(slide.path, context[output])
+    try Files.requireOther(slide.path, path, output: context[output])
     let registered = try RegisteredSlide(
       moving: slide, transform: map, option: "--slide-pixel-size")
     let options = PyramidOptions(
       pixelSize: registered.pixelSize, iccProfile: registered.iccProfile,
       description: registered.description, software: VersionCommand.line)
+    let threadCount = try context.threadCount
+    try context.requireMemory(
+      PyramidCopy.predictedMemory(width: registered.source.width, threadCount: threadCount),
+      for: slide.path)
     context.progress.begin(
       "transform slide", total: Double(registered.source.height), unit: "rows")
     let summary = try PyramidCopy.write(
       source: registered.source, path: context[output], options: options, force: context.isForced,
-      threadCount: try context.threadCount, isCancelled: { context.isCancelled },
+      threadCount: threadCount, isCancelled: { context.isCancelled },
       progress: { context.progress.advance(to: Double($0)) })
     context.progress.finish()
     context.addOutput(context[output])
@@ -154,6 +160,6 @@ enum TransformSlideCommand: Command {
     } else {
       context.print("\(context[output])  \(summary.levels.count) levels")
     }
-    return .success
+    return context.status(damage: slide.damage, of: slide.path)
   }
 }

@@ -1,0 +1,114 @@
+import Foundation
+import Pyramids
+import Rasters
+import Registration
+import Slides
+import Staining
+import TestSupport
+import Testing
+
+/// A slide with a damaged tile is worked on to the end, but never silently.
+@Suite("Damaged slides")
+struct DamagedSlideTests {
+  private let folder: TemporaryDirectory
+  private let tool: CommandLineTool
+  private let slide: String
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    tool = try CommandLineTool()
+    slide = folder.path("A1_Ki67.tif")
+    try Self.write(SlideFiles.tissue(width: 700, height: 600), to: slide)
+    try Self.damage(slide)
+  }
+
+  private static func write(_ image: RGBImage, to path: String) throws {
+    _ = try PyramidCopy.write(
+      source: image, path: path,
+      options: PyramidOptions(
+        compression: .jpeg, pixelSize: PixelSize(0.5),
+        description: PyramidDescription(name: "test")))
+  }
+
+  /// Ends the picture of a tile of level 0 in the middle: the second start of a scan is one.
+  private static func damage(_ path: String) throws {
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    let scan = Data([0xFF, 0xDA, 0, 12])
+    let first = try #require(bytes.range(of: scan))
+    let second = try #require(bytes.range(of: scan, in: first.upperBound..<bytes.endIndex))
+    let place = second.upperBound + 2000
+    bytes.replaceSubrange(place..<place + 2, with: [0xFF, 0xD9])
+    try bytes.write(to: URL(fileURLWithPath: path))
+  }
+
+  private var model: String {
+    SharedData.packageFolder
+      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
+  }
+
+  /// Finished, with one warning that names the slide and the damage.
+  private func expectDamage(_ outcome: CommandLineTool.Outcome, output: String) {
+    #expect(outcome.status == 3, "\(outcome.diagnostics)")
+    #expect(outcome.diagnostics.contains("warning: \(slide): 1 tile is damaged, tile "))
+    #expect(FileManager.default.fileExists(atPath: output))
+  }
+
+  @Test("pyramid and convert warn and end with 3")
+  func copies() throws {
+    let (copy, converted) = (folder.path("copy.tif"), folder.path("converted.tif"))
+    expectDamage(try tool.run(["pyramid", slide, "-o", copy]), output: copy)
+    expectDamage(
+      try tool.run(["convert", slide, "--model", model, "-o", converted]), output: converted)
+  }
+
+  @Test("transform slide warns and ends with 3")
+  func transformed() throws {
+    let moving = try Slide(path: slide)
+    let frame = SectionFrame(
+      name: "A1_Ki67.tif", width: 700, height: 600, pixelSize: try moving.requirePixelSize())
+    let transform = SectionTransform(
+      fixed: frame, moving: frame, affine: AffineMap(a: 1, b: 0, c: 0, d: 0, e: 1, f: 0))
+    let path = folder.path("t.json")
+    try transform.data().write(to: URL(fileURLWithPath: path))
+    let output = folder.path("registered.tif")
+    expectDamage(
+      try tool.run(["transform", "slide", "--transform", path, slide, "-o", output]),
+      output: output)
+    // The transform is an input, too.
+    let before = try Data(contentsOf: URL(fileURLWithPath: path))
+    let points = folder.path("p.csv")
+    try Data("id,x,y\n1,20,30\n".utf8).write(to: URL(fileURLWithPath: points))
+    for (verb, input) in [("slide", slide), ("points", points)] {
+      let refused = try tool.run([
+        "transform", verb, "--transform", path, input, "-o", path, "--force",
+      ])
+      #expect(refused.status == 64, "\(refused.diagnostics)")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+    }
+  }
+
+  @Test("a case needs review, and its manifest, table and page say why; so does its repetition")
+  func wholeCase() throws {
+    let arguments = [
+      "run", "--moving", slide, "--model", model, "-o", folder.path("out"), "--case", "A1",
+    ]
+    let outcome = try tool.run(arguments)
+    #expect(outcome.status == 3, "\(outcome.diagnostics)")
+    #expect(outcome.diagnostics.contains("1 tile is damaged"))
+    let manifest = try SlideFiles.object(
+      String(decoding: Data(contentsOf: folder.file("out/A1/A1.run.json")), as: UTF8.self))
+    #expect(manifest["status"] as? String == "needs-review")
+    for name in ["A1.summary.csv", "A1.report.html"] {
+      let text = String(
+        decoding: try Data(contentsOf: folder.file("out/A1/\(name)")), as: UTF8.self)
+      #expect(text.contains("needs-review") && text.contains("damaged-slide"), "\(name)")
+      #expect(text.contains("1 tile is damaged"), "\(name)")
+    }
+    #expect(try tool.run(arguments).status == 3)
+  }
+}
+
+extension TemporaryDirectory {
+  /// A file in the folder.
+  fileprivate func file(_ name: String) -> URL { URL(fileURLWithPath: path(name)) }
+}

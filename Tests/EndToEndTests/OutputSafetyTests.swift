@@ -1,0 +1,130 @@
+import Foundation
+import Networks
+import Rasters
+import Staining
+import TestSupport
+import Testing
+
+/// Nothing that is read, and nothing that is no file, is ever written over.
+@Suite("Outputs that would destroy something")
+struct OutputSafetyTests {
+  private let folder: TemporaryDirectory
+  private let tool: CommandLineTool
+  private let slide: String
+  private let model: String
+
+  init() throws {
+    folder = try TemporaryDirectory()
+    tool = try CommandLineTool()
+    slide = folder.path("slide.tif")
+    try SlideFiles.write(SlideFiles.tissue(width: 300, height: 300), to: slide)
+    model = folder.path("model.safetensors")
+    try FileManager.default.copyItem(
+      atPath: SharedData.packageFolder
+        .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path,
+      toPath: model)
+  }
+
+  private func bytes(_ path: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: path))
+  }
+
+  private func expectRefused(
+    _ arguments: [String], status: Int32, keeping path: String,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let before = try bytes(path)
+    let outcome = try tool.run(arguments)
+    #expect(outcome.status == status, "\(outcome.diagnostics)", sourceLocation: sourceLocation)
+    #expect(
+      outcome.diagnostics.split(separator: "\n").count == 1, sourceLocation: sourceLocation)
+    #expect(try bytes(path) == before, sourceLocation: sourceLocation)
+  }
+
+  @Test(
+    "a slide that has the name of an unfinished output stays", arguments: ["partial", "progress"])
+  func unfinishedName(ending: String) throws {
+    let input = folder.path("out.tif.\(ending)")
+    try FileManager.default.copyItem(atPath: slide, toPath: input)
+    for more in [[], ["--force"]] {
+      let output = folder.path("out.tif")
+      try expectRefused(["pyramid", input, "-o", output] + more, status: 64, keeping: input)
+      try expectRefused(
+        ["convert", input, "--model", model, "-o", output] + more, status: 64, keeping: input)
+    }
+    // Another command's input is safe as well, unless its loss is asked for.
+    try expectRefused(
+      ["pyramid", slide, "-o", folder.path("out.tif")], status: 73, keeping: input)
+    let link = folder.path("linked.tif")
+    try FileManager.default.createSymbolicLink(
+      atPath: link + ".partial", withDestinationPath: slide)
+    try expectRefused(["pyramid", slide, "-o", link, "--force"], status: 64, keeping: slide)
+  }
+
+  @Test("a model is never the output, a map of points never its transform")
+  func otherInputs() throws {
+    try expectRefused(
+      ["convert", slide, "--model", model, "-o", model, "--force"], status: 64, keeping: model)
+    try expectRefused(
+      ["model", "export", model, "-o", model, "--force"], status: 64, keeping: model)
+    let link = folder.path("hard.tif")
+    try FileManager.default.linkItem(atPath: slide, toPath: link)
+    try expectRefused(["pyramid", slide, "-o", link, "--force"], status: 64, keeping: slide)
+    try expectRefused(
+      [
+        "evaluate", "conversion", "--real", slide, "--generated", slide, "--picture", slide,
+        "--force",
+      ], status: 64, keeping: slide)
+  }
+
+  @Test("a folder and a device are no output, not even by force")
+  func noFiles() throws {
+    for output in [folder.url.path, "/dev/full"] {
+      let outcome = try tool.run(["pyramid", slide, "-o", output, "--force"])
+      #expect(outcome.status == 73)
+      #expect(outcome.diagnostics.contains("\(output): cannot be written (it is no regular file)"))
+    }
+    #expect(!FileManager.default.fileExists(atPath: "/dev/full.partial"))
+  }
+
+  @Test("a picture that finds the disk full ends with 75")
+  func fullDisk() throws {
+    let picture = folder.path("p.jpg")
+    try FileManager.default.createSymbolicLink(
+      atPath: picture + ".partial", withDestinationPath: "/dev/full")
+    let outcome = try tool.run([
+      "evaluate", "conversion", "--real", slide, "--generated", slide, "--picture", picture,
+    ])
+    #expect(outcome.status == 75, "\(outcome.diagnostics)")
+    #expect(!FileManager.default.fileExists(atPath: picture))
+  }
+
+  @Test("the states of a bridge replace no picture, whichever of them is there")
+  func trajectory() throws {
+    let network = DiffusionConfiguration(
+      baseChannels: 8, multipliers: [1, 2, 2, 2], residualBlocks: 1, headChannels: 8,
+      groupCount: 4)
+    let bridge = StainModel(
+      card: ModelCard(
+        architecture: .bridge, baseChannels: network.baseChannels,
+        bridge: ModelCard.Bridge(network: network, schedule: BridgeSchedule(), evaluations: 2),
+        normalization: .reference, pixelSizeMicrons: 0.5, fromStain: "ihc", toStain: "he",
+        restainVersion: "test"),
+      state: DiffusionUNet(configuration: network, seed: 1).state)
+    try bridge.write(to: folder.path("bridge.safetensors"))
+    let states = folder.path("states")
+    try FileManager.default.createDirectory(atPath: states, withIntermediateDirectories: true)
+    let last = "\(states)/state-02.png"
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: last))
+    let arguments = [
+      "convert", slide, "--model", folder.path("bridge.safetensors"), "-o", folder.path("o.tif"),
+      "--trajectory", states, "--region", "0,0,256,256",
+    ]
+    try expectRefused(arguments, status: 73, keeping: last)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: states) == ["state-02.png"])
+    let forced = try tool.run(arguments + ["--force"])
+    #expect(forced.status == 0, "\(forced.diagnostics)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: states).count == 3)
+    #expect(try bytes(last).count > 4)
+  }
+}
