@@ -60,6 +60,9 @@ public struct CaseManifest: Codable, Sendable, Equatable {
     /// The most memory that the process had held when the step ended, in MiB.
     public var peakMiB: Double
 
+    /// The section that it is for: all after the first space of its name, since sections may have spaces in theirs.
+    var section: Substring { name.drop { $0 != " " }.dropFirst() }
+
     enum CodingKeys: String, CodingKey {
       case name, status, fingerprint, outputs, message, figures, facts, seconds
       case peakMiB = "peak_mib"

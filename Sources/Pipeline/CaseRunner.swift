@@ -79,7 +79,7 @@ public struct CaseRunner {
     _ manifest: inout CaseManifest, path: String, errors: [any Error]
   ) throws -> Outcome {
     let section = request.section
-    let steps = manifest.steps.filter { $0.name.hasSuffix(" " + section) }
+    let steps = manifest.steps.filter { $0.section == section }
     let isReviewNeeded = steps.contains { $0.facts["status"] == "needs-review" }
     manifest.status = Self.status(of: manifest)
     try manifest.write(to: path)
