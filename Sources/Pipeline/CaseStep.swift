@@ -8,8 +8,18 @@ struct CaseStep {
   let dependencies: [String]
   /// The names of its outputs in the case's folder.
   let outputs: [String]
+  /// The steps whose outputs it reads; unless this case has done them it is left out.
+  var needs: [Need] = []
   /// Makes the outputs, each appearing only when it is complete.
   let run: (_ progress: @escaping @Sendable (Double) -> Void) throws -> CaseStepResult
+
+  /// A step that must be done before another.
+  struct Need {
+    /// The step that must be done.
+    let step: String
+    /// What the manifest says where it is not.
+    let otherwise: String
+  }
 }
 
 /// How a step ended, when it did not throw.

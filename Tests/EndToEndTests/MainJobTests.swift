@@ -137,6 +137,28 @@ struct MainJobTests {
     for name in pictures { #expect(try !bytes("out/B7/\(name)").isEmpty) }
   }
 
+  @Test("where a registration fails, nothing is placed by an earlier one, and none is left")
+  func staleTransform() throws {
+    #expect(try runCase("out").status == 0)
+    let files = FileManager.default
+    try files.removeItem(atPath: fixed)
+    try files.copyItem(atPath: scratch.path("phantom/truth_HE.tif"), toPath: fixed)
+    let overlay = scratch.path("out/B7/B7_CK19.overlay.jpg")
+    try files.removeItem(atPath: overlay)
+    try files.createDirectory(atPath: overlay, withIntermediateDirectories: true)
+    let again = try runCase("out", ["--force", "--json"])
+    #expect(again.status != 0)
+    let text = String(decoding: try bytes("out/B7/B7.run.json"), as: UTF8.self)
+    let manifest = try SlideFiles.object(text)
+    let steps = try #require(manifest["steps"] as? [[String: Any]])
+    let states = Dictionary(
+      uniqueKeysWithValues: steps.map { ($0["name"] as? String, $0["status"] as? String) })
+    #expect(states["register B7_CK19"] == "failed", "\(again.output)")
+    #expect(states["place B7_CK19"] == "skipped")
+    #expect(states["place-virtual B7_CK19"] == "skipped")
+    #expect(!files.fileExists(atPath: scratch.path("out/B7/B7_CK19.transform.json")))
+  }
+
   @Test("a slide without model and without H&E is refused with what to set")
   func nothingToDo() throws {
     let outcome = try tool.run(["run", "--moving", moving, "-o", scratch.path("out")])
