@@ -127,7 +127,7 @@ public struct CaseManifest: Codable, Sendable, Equatable {
   /// Writes the manifest, whole or not at all.
   ///
   /// - Parameter path: The file.
-  /// - Throws: ``PipelineError/cannotWrite(path:reason:)``.
+  /// - Throws: ``PipelineError/cannotWrite(path:reason:)`` or ``PipelineError/diskFull(path:reason:)``.
   public func write(to path: String) throws(PipelineError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -136,7 +136,7 @@ public struct CaseManifest: Codable, Sendable, Equatable {
       throw .cannotWrite(path: path, reason: "the manifest cannot be encoded: \(error)")
     }
     do { try DurableFile.write(data, to: path) } catch {
-      throw .cannotWrite(path: path, reason: error.reason)
+      throw PipelineError(error)
     }
   }
 }

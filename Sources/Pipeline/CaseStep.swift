@@ -54,6 +54,8 @@ public struct CaseEnvironment: Sendable {
   public var peakMemoryMiB: @Sendable () -> Double
   /// Whether a signal asked to stop.
   public var isCancelled: @Sendable () -> Bool
+  /// Whether the same may succeed later, as where the disk was full.
+  public var isTemporary: @Sendable (any Error) -> Bool
   /// Takes what the run has to tell.
   public var report: @Sendable (CaseEvent) -> Void
 
@@ -62,11 +64,13 @@ public struct CaseEnvironment: Sendable {
     time: any TimeSource,
     peakMemoryMiB: @escaping @Sendable () -> Double,
     isCancelled: @escaping @Sendable () -> Bool,
+    isTemporary: @escaping @Sendable (any Error) -> Bool,
     report: @escaping @Sendable (CaseEvent) -> Void
   ) {
     self.time = time
     self.peakMemoryMiB = peakMemoryMiB
     self.isCancelled = isCancelled
+    self.isTemporary = isTemporary
     self.report = report
   }
 }

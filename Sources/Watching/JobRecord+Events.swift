@@ -4,6 +4,8 @@ import Foundation
 public enum WorkerEnd: Sendable, Equatable {
   /// With an exit status and the message of its last JSON line or last line of text.
   case exited(status: Int32, message: String?)
+  /// With status 3, because a step of the case failed; the message is the first failed step's.
+  case failedStep(message: String?)
   /// By a signal that nobody here sent.
   case killed(signal: Int32, message: String?)
   /// Because the service stops: the job goes on with the next service.
@@ -20,13 +22,16 @@ public struct RetryRule: Sendable, Equatable {
   public let attempts: Int
   /// The wait before the second attempt, in seconds; it doubles with each further one.
   public let delaySeconds: Double
+  /// Whether attempts that ended with 75 count, too; else only the wait between them remains.
+  public let countsTemporary: Bool
 
   /// The longest wait between two attempts: an hour.
   public static let longestDelaySeconds = 3600.0
 
   /// Describes when a job is tried again.
-  public init(attempts: Int, delaySeconds: Double) {
+  public init(attempts: Int, delaySeconds: Double, countsTemporary: Bool = false) {
     self.attempts = attempts
+    self.countsTemporary = countsTemporary
     self.delaySeconds = delaySeconds
   }
 
@@ -65,6 +70,9 @@ extension JobRecord {
     case .exited(let status, let message):
       exitStatus = status
       exited(status, message: message, rule: rule, now: now)
+    case .failedStep(let message):
+      exitStatus = 3
+      fail(reason: message ?? "a step of the case failed", now: now)
     case .killed(let signal, let message):
       let reason = "the worker was ended by signal \(signal)"
       retry(reason: message.map { "\(reason) after: \($0)" } ?? reason, rule: rule, now: now)
@@ -124,9 +132,15 @@ extension JobRecord {
     case 3:
       reason = message ?? "needs review"
       change(to: .needsReview, note: reason, now: now)
-    case 64, 65, 66, 73, 78:
-      // The same again would end the same.
+    case 64, 65, 78:
+      // The same again would end the same; what is missing or not writable may be a share that is away.
       fail(reason: message ?? "the worker ended with status \(status)", now: now)
+    case 75 where !rule.countsTemporary:
+      let reason = message ?? "the worker ended with status 75"
+      nextAttempt = now.addingTimeInterval(rule.delay(afterAttempt: attempts))
+      attempts = max(0, attempts - 1)
+      self.reason = reason
+      change(to: .queued, note: reason, now: now)
     default:
       retry(
         reason: message ?? "the worker ended with status \(status)", rule: rule, now: now)

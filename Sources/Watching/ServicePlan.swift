@@ -111,7 +111,9 @@ public struct ServicePlan: Sendable {
   var retryRule: RetryRule {
     RetryRule(
       attempts: configuration[SettingTable.attempts],
-      delaySeconds: configuration[SettingTable.retryDelay])
+      delaySeconds: configuration[SettingTable.retryDelay],
+      // Who waits for the end of a single run is told after so many attempts.
+      countsTemporary: isOnce)
   }
 
   /// What decides about waiting jobs.

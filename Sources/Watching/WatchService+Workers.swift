@@ -119,7 +119,7 @@ extension WatchService {
     guard let asked else { return end }
     switch end {
     // It had finished before it heard of the signal.
-    case .exited(0, _), .exited(3, _): return end
+    case .exited(0, _), .exited(3, _), .failedStep: return end
     default: break
     }
     switch asked.reason {

@@ -159,6 +159,30 @@ struct MainJobTests {
     #expect(!files.fileExists(atPath: scratch.path("out/B7/B7_CK19.transform.json")))
   }
 
+  @Test(
+    "on a full disk a case ends for the time being, whether a step was done before or none",
+    .enabled(if: FileManager.default.isWritableFile(atPath: "/dev/full"), "there is no /dev/full"))
+  func fullDisk() throws {
+    func fill(_ name: String) throws {
+      try FileManager.default.createDirectory(
+        atPath: scratch.path("out/B7"), withIntermediateDirectories: true)
+      try FileManager.default.createSymbolicLink(
+        atPath: scratch.path("out/B7/\(name).partial"), withDestinationPath: "/dev/full")
+    }
+    // The link goes with the failed write, so that the table and the report find room again.
+    try fill("B7_CK19.transform.json")
+    let second = try runCase("out")
+    #expect(second.status == 75, "\(second.diagnostics)")
+    #expect(second.diagnostics.contains("No space left on device"))
+    try fill("B7.run.json")
+    let first = try runCase("out")
+    #expect(first.status == 75, "\(first.diagnostics)")
+    #expect(first.diagnostics.contains("free some disk and run it again"))
+    try fill("B7.report.html")
+    #expect(try runCase("out").status == 75)
+    #expect(try runCase("out").status == 0)
+  }
+
   @Test("a slide without model and without H&E is refused with what to set")
   func nothingToDo() throws {
     let outcome = try tool.run(["run", "--moving", moving, "-o", scratch.path("out")])

@@ -281,6 +281,18 @@ struct OnceTests {
     #expect(lab.service.isFinished)
   }
 
+  @Test("what is busy to the last attempt is trouble, so that the run ends")
+  func busy() throws {
+    let lab = try Laboratory("watch: { attempts: 2 }", isOnce: true)
+    try lab.drop("A_CK7.svs")
+    lab.pass(70)
+    lab.executor.end(.exited(status: 75, message: "busy"))
+    lab.pass(40)
+    lab.executor.end(.exited(status: 75, message: "busy"))
+    lab.settle()
+    #expect(lab.service.isFinished && lab.service.hasTrouble)
+  }
+
   @Test("trouble of an earlier run is not trouble of this one")
   func earlierTrouble() throws {
     let lab = try Laboratory(isOnce: true)

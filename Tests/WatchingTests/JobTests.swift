@@ -16,8 +16,8 @@ struct JobTests {
   @Test(
     "each exit status of a worker means one state",
     arguments: [
-      (Int32(0), JobState.done), (3, .needsReview), (64, .failed), (65, .failed), (66, .failed),
-      (73, .failed), (78, .failed), (1, .queued), (75, .queued), (130, .queued), (143, .queued),
+      (Int32(0), JobState.done), (3, .needsReview), (64, .failed), (65, .failed), (78, .failed),
+      (66, .queued), (73, .queued), (1, .queued), (75, .queued), (130, .queued), (143, .queued),
       (99, .queued),
     ])
   func statuses(status: Int32, state: JobState) throws {
@@ -55,6 +55,30 @@ struct JobTests {
     #expect(lab.text("\(lab.outbox)/failed/A/reason.txt")?.hasPrefix("third\n") == true)
     lab.pass(7200)
     #expect(lab.executor.tasks.count == 3)
+  }
+
+  @Test("a step that failed is a failure with its own message, not a registration to review")
+  func failedStep() throws {
+    let lab = try started()
+    lab.executor.end(.failedStep(message: "a.tif: broken"), outputs: ["b.tif"])
+    lab.settle()
+    let job = try #require(lab.job("A_CK7"))
+    #expect(job.state == .failed && job.reason == "a.tif: broken" && job.exitStatus == 3)
+    #expect(job.outputs == ["b.tif"])
+  }
+
+  @Test("what is only busy or full is tried again for ever, each time after the wait")
+  func temporary() throws {
+    let lab = try started()
+    for count in 1...6 {
+      #expect(lab.executor.tasks.count == count)
+      lab.executor.end(.exited(status: 75, message: "full"))
+      lab.settle()
+      #expect(lab.job("A_CK7")?.state == .queued && lab.job("A_CK7")?.attempts == 0)
+      lab.pass(29)
+      #expect(lab.executor.tasks.count == count)
+      lab.pass(2)
+    }
   }
 
   @Test("a job that ends well takes its earlier report of failure away")

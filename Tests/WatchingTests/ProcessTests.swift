@@ -75,6 +75,24 @@ struct LocalExecutorTests {
       try String(contentsOfFile: script.scratch.path("log"), encoding: .utf8) == "two words\n")
   }
 
+  @Test("a result that says failed gives the first failure's message")
+  func failedStep() throws {
+    let script = try Script(
+      """
+      echo '{"type":"result","case":"A","status":"'$1'","failures":["a.tif: broken","b"]}'
+      echo '{"type":"exit","code":3,"message":"some need review","outputs":["b.tif"]}'
+      exit 3
+      """)
+    for (status, end) in [
+      ("failed", WorkerEnd.failedStep(message: "a.tif: broken")),
+      ("needs-review", .exited(status: 3, message: "some need review")),
+    ] {
+      let reports = Reports()
+      _ = LocalExecutor(program: script.path).start(script.task([status]), report: reports.take)
+      #expect(reports.waitForEnd() == .ended(end, outputs: ["b.tif"]))
+    }
+  }
+
   @Test("a worker that dies without a word is told by its signal and its last line of text")
   func dies() throws {
     let script = try Script("echo first >&2; echo last words >&2; kill -SEGV $$")
