@@ -31,11 +31,11 @@ struct CasePlanner {
     var orders: [Order] = []
     for record in records where record.state == .waiting && record.moving != nil {
       let fixed = fixedSection(of: record, in: records, isPresent)
-      let hasWaited = now.timeIntervalSince(record.created) >= pairWaitSeconds
+      let hasWaited = now >= deadline(record)
       guard fixed != nil || !arriving.contains(record.group) && (isOnce || hasWaited) else {
         continue
       }
-      let name = Self.caseName(record, taken: names)
+      let name = record.caseName ?? Self.caseName(record, taken: names)
       names.insert(name)
       orders.append(Order(id: record.id, caseName: name, fixed: fixed))
     }
@@ -46,16 +46,23 @@ struct CasePlanner {
   func nextDeadline(_ records: [JobRecord], after now: Date) -> Date? {
     guard !isOnce else { return nil }
     return records.filter { $0.state == .waiting && $0.moving != nil }
-      .map { $0.created.addingTimeInterval(pairWaitSeconds) }.filter { $0 > now }.min()
+      .map(deadline).filter { $0 > now }.min()
   }
 
-  /// The newest fixed section of the job's group, from those that wait and those that other jobs use.
+  /// When a moving section has waited long enough for a fixed one.
+  private func deadline(_ record: JobRecord) -> Date {
+    max(record.created.addingTimeInterval(pairWaitSeconds), record.nextAttempt ?? .distantPast)
+  }
+
+  /// The newest fixed section of the job's group that waits, else its own, else one that other jobs use.
   private func fixedSection(
     of record: JobRecord, in records: [JobRecord], _ isPresent: (SlideIdentity) -> Bool
   ) -> SlideIdentity? {
     let group = records.filter { $0.group == record.group && $0.id != record.id }
     let waiting = group.last { $0.moving == nil && $0.state == .waiting }?.fixed
-    return waiting ?? group.compactMap(\.fixed).last { isPresent($0) && !isRejected($0, group) }
+    return waiting
+      ?? (group.compactMap(\.fixed) + [record.fixed].compactMap(\.self))
+      .last { isPresent($0) && !isRejected($0, group) }
   }
 
   private func isRejected(_ slide: SlideIdentity, _ records: [JobRecord]) -> Bool {

@@ -65,16 +65,21 @@ public struct InboxReader: Sendable {
         extensions.contains(name[name.index(after: dot)...].lowercased())
       else { return nil }
       let path = "\(directory)/\(name)"
-      guard let status = Self.status(path), status.st_mode & S_IFMT == S_IFREG else { return nil }
-      var statuses = [status]
-      if name.lowercased().hasSuffix(".mrxs") {
-        let companion = "\(directory)/\(name[..<dot])"
-        statuses += (Self.names(in: companion) ?? []).compactMap {
-          Self.status("\(companion)/\($0)")
-        }
+      return Self.signature(ofSlide: path).map {
+        SlideSighting(path: path, folder: folder, signature: $0)
       }
-      return SlideSighting(path: path, folder: folder, signature: Self.signature(statuses))
     }
+  }
+
+  /// Sizes and times of a slide as they are now; nil if there is no such file.
+  static func signature(ofSlide path: String) -> SlideSighting.Signature? {
+    guard let status = status(path), status.st_mode & S_IFMT == S_IFREG else { return nil }
+    var statuses = [status]
+    if path.lowercased().hasSuffix(".mrxs") {
+      let companion = String(path.dropLast(5))
+      statuses += (names(in: companion) ?? []).compactMap { Self.status("\(companion)/\($0)") }
+    }
+    return signature(statuses)
   }
 
   private static func signature(_ statuses: [stat]) -> SlideSighting.Signature {

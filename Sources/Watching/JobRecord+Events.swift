@@ -51,7 +51,16 @@ extension JobRecord {
   mutating func queue(caseName: String, fixed: SlideIdentity?, now: Date) {
     self.caseName = caseName
     self.fixed = fixed
+    nextAttempt = nil
     change(to: .queued, note: fixed == nil ? "without a fixed section" : nil, now: now)
+  }
+
+  /// The fixed section is gone: another one is waited for until a time.
+  ///
+  /// The record keeps the one that it had, which may come back.
+  mutating func waitAgain(note: String, until: Date, now: Date) {
+    nextAttempt = until
+    change(to: .waiting, note: note, now: now)
   }
 
   /// A worker is about to be started; written before it is, so that a crash leaves a trace.
@@ -112,7 +121,8 @@ extension JobRecord {
     attempts = 0
     nextAttempt = nil
     reason = nil
-    change(to: caseName == nil ? .waiting : .queued, note: "retried by request", now: now)
+    // A fixed section may have come since; the planner looks, and queues at once what has waited before.
+    change(to: .waiting, note: "retried by request", now: now)
   }
 
   /// A person wants no more of it.

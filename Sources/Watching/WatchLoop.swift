@@ -67,9 +67,7 @@ public struct WatchLoop {
       if let reload = controls.takeReload() { take(reload) }
       var seconds = service.tick()
       let mayEnd = isOnce || service.isStopping
-      if mayEnd, service.isFinished || service.isWaitingForDisk && isOnce && !service.hasWorkers {
-        break
-      }
+      if mayEnd, service.isFinished || isOnce && service.isHeldUp && !service.hasWorkers { break }
       if let advice = events.watch(service.folders) { service.warnOnce("inotify", advice) }
       // Announcements come in swarms while a slide is copied.
       seconds = max(seconds, 0)

@@ -112,11 +112,15 @@ extension WatchService {
     return CasePlanner.folderName(name)
   }
 
+  /// Whether a slide lies in the inbox as it was when it was taken.
+  func isPresent(_ slide: SlideIdentity) -> Bool { present[slide.path] == slide.signature }
+
   /// Slides that are not there any more: nothing waits for them.
   private func forgetWhatIsGone() {
     for path in arrivals.keys where present[path] == nil { arrivals[path] = nil }
-    for record in records.values where record.state == .waiting {
-      guard let slide = record.slide, present[slide.path] != slide.signature else { continue }
+    // A job that was queued before is a person's to cancel.
+    for record in records.values where record.state == .waiting && record.caseName == nil {
+      guard let slide = record.slide, !isPresent(slide) else { continue }
       log(.information, "slide gone", ["job": record.id, "slide": slide.path])
       forget(record.id)
     }
@@ -128,7 +132,7 @@ extension WatchService {
     let arriving = Set(
       arrivals.values.filter { $0.rule.isUnderWay && $0.section.isFixed }.map(\.section.group))
     let orders = plan.planner.orders(
-      jobs, arriving: arriving, isPresent: { self.present[$0.path] == $0.signature }, now: date)
+      jobs, arriving: arriving, isPresent: isPresent, now: date)
     for order in orders {
       guard var record = records[order.id] else { continue }
       record.queue(caseName: order.caseName, fixed: order.fixed, now: date)

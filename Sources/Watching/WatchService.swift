@@ -93,6 +93,8 @@ public final class WatchService {
   private var nextWatchdogSeconds = -Double.infinity
   private var lastStatus = ""
   private var hasScanned = false
+  /// Whether the last reading of the inbox failed; what it held is then not known.
+  public private(set) var isInboxGone = false
   var isPaused = false
 
   /// Makes a service; nothing is read or written yet.
@@ -137,12 +139,15 @@ public final class WatchService {
 
   /// Whether nothing is left to do for a service that runs once.
   public var isFinished: Bool {
-    guard hasScanned, running.isEmpty, messages.isEmpty, unsaved.isEmpty else { return false }
+    guard running.isEmpty, messages.isEmpty, unsaved.isEmpty else { return false }
     guard !isStopping else { return true }
+    guard hasScanned else { return false }
     let isUnderWay = arrivals.values.contains { $0.rule.isUnderWay }
     let isOpen = records.values.contains { record in
       switch record.state {
-      case .queued, .interrupted, .running: true
+      case .running: true
+      // One whose slide is gone waits for a later run.
+      case .queued, .interrupted: record.moving.map(isPresent) ?? true
       case .waiting: record.moving != nil
       default: false
       }
@@ -150,7 +155,7 @@ public final class WatchService {
     return !isUnderWay && !isOpen
   }
 
-  /// Whether a job failed or needs review in this run.
+  /// Whether a job failed or needs review in this run, or could not be started since its slide is gone.
   public var hasTrouble: Bool { !troubled.isEmpty }
 
   /// Whether a worker is at work.
@@ -158,6 +163,9 @@ public final class WatchService {
 
   /// Whether jobs wait for free disk.
   public var isWaitingForDisk: Bool { isPaused }
+
+  /// Whether what is left to do waits for free disk or for the inbox.
+  public var isHeldUp: Bool { isPaused || isInboxGone }
 
   /// Takes no more jobs and asks the workers to stop; tick until ``isFinished``.
   public func stop() {
@@ -224,9 +232,11 @@ extension WatchService {
     do throws(WatchError) {
       observe(try reader.sightings(), quiet: quiet)
       hasScanned = true
+      isInboxGone = false
       settleWarning("inbox", "\(plan.inbox): can be read again")
     } catch {
-      // A share that went away comes back; until then nothing counts as gone.
+      // A share that went away comes back; until then nothing counts as gone, and nothing is started.
+      isInboxGone = true
       warnOnce("inbox", error.description)
     }
     nextScanSeconds = now + plan.configuration[SettingTable.rescan]

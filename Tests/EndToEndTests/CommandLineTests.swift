@@ -192,6 +192,17 @@ struct ServiceTests {
     #expect(types.last == "exit")
   }
 
+  @Test("an inbox that is away is a matter of time, for which systemd tries again")
+  func inboxAway() throws {
+    try FileManager.default.removeItem(atPath: scratch.path("in"))
+    #expect(try watch(["--once"]).status == 75)
+    let unit = try String(
+      contentsOf: SharedData.packageFolder.appendingPathComponent("systemd/restain.service"),
+      encoding: .utf8)
+    #expect(unit.contains("\nRestartPreventExitStatus=64 78\n"))
+    #expect(unit.contains("\nStartLimitIntervalSec=0\n"))
+  }
+
   @Test("SIGTERM ends the service with 143, and SIGHUP does not end it", .timeLimit(.minutes(2)))
   func signals() throws {
     let service = try tool.start(["watch", "--config", "c.json5"], in: scratch.url)

@@ -202,6 +202,69 @@ struct ArrivalTests {
     #expect(lab.executor.tasks.count == 1)
   }
 
+  @Test("while the inbox is gone no job is started, and none fails for it")
+  func outage() throws {
+    let lab = try Laboratory("watch: { parallelCases: 2 }")
+    for name in ["A_CK7.svs", "A_HE.svs", "B_CK7.svs", "B_HE.svs"] { try lab.drop(name) }
+    lab.pass(70)
+    try #require(lab.executor.tasks.count == 2)
+    let away = lab.scratch.path("away")
+    try FileManager.default.moveItem(atPath: lab.inbox, toPath: away)
+    lab.executor.end(.exited(status: 66, message: "no such file"), index: 0)
+    // What fails while it is being read is not to blame either.
+    lab.executor.end(.exited(status: 65, message: "cannot be read"), index: 1)
+    lab.pass(3600)
+    #expect(lab.service.jobs.map(\.state) == [.queued, .queued])
+    #expect(lab.executor.tasks.count == 2)
+    #expect(lab.service.isInboxGone)
+    try FileManager.default.moveItem(atPath: away, toPath: lab.inbox)
+    lab.pass(10)
+    #expect(lab.executor.tasks.count == 4)
+    #expect(lab.service.jobs.map(\.attempts) == [2, 2])
+    #expect(
+      Set(lab.executor.tasks.suffix(2).map(\.arguments))
+        == Set(lab.executor.tasks.prefix(2).map(\.arguments)))
+  }
+
+  @Test("a job whose slide is gone waits for it, with one warning")
+  func movingGone() throws {
+    let lab = try Laboratory()
+    for name in ["A_CK7.svs", "A_HE.svs", "B_CK7.svs", "B_HE.svs"] { try lab.drop(name) }
+    lab.pass(70)
+    let away = lab.scratch.path("B_CK7.svs")
+    try FileManager.default.moveItem(atPath: "\(lab.inbox)/B_CK7.svs", toPath: away)
+    lab.pass(10)
+    lab.executor.end(.exited(status: 0, message: nil))
+    lab.pass(3600)
+    #expect(lab.executor.tasks.count == 1)
+    #expect(lab.job("B_CK7")?.state == .queued)
+    #expect(lab.logged.components(separatedBy: "is gone or has changed").count == 2)
+    try FileManager.default.moveItem(atPath: away, toPath: "\(lab.inbox)/B_CK7.svs")
+    lab.pass(10)
+    #expect(lab.executor.tasks.count == 2)
+  }
+
+  @Test("a job whose fixed section is gone waits for another one, then is converted alone")
+  func fixedGone() throws {
+    for comesBack in [true, false] {
+      let lab = try Laboratory()
+      for name in ["A_CK7.svs", "A_HE.svs", "B_CK7.svs", "B_HE.svs"] { try lab.drop(name) }
+      lab.pass(70 + 600)
+      try lab.removeSlide("B_HE.svs")
+      lab.pass(10)
+      lab.executor.end(.exited(status: 0, message: nil))
+      lab.settle()
+      #expect(lab.job("B_CK7")?.state == .waiting)
+      lab.pass(100)
+      #expect(lab.executor.tasks.count == 1)
+      if comesBack { try lab.drop("B_HE.svs", "scanned again") }
+      lab.pass(comesBack ? 70 : 600)
+      let task = try #require(lab.executor.tasks.dropFirst().first)
+      #expect(task.arguments.contains("--fixed=\(lab.inbox)/B_HE.svs") == comesBack)
+      #expect(task.arguments.contains("--case=B"))
+    }
+  }
+
   @Test("the inbox is never written")
   func readOnly() throws {
     let lab = try Laboratory("watch: { pairWait: '0 s' }")
@@ -279,6 +342,20 @@ struct OnceTests {
     let lab = try Laboratory(isOnce: true)
     lab.settle()
     #expect(lab.service.isFinished)
+  }
+
+  @Test("what waits for a slide or for the inbox does not keep the run from ending")
+  func gone() throws {
+    let lab = try Laboratory("watch: { pairWait: '0 s' }", isOnce: true)
+    try lab.drop("A_CK7.svs")
+    lab.pass(70)
+    lab.executor.end(.exited(status: 1, message: "once more"))
+    try lab.removeSlide("A_CK7.svs")
+    lab.pass(40)
+    #expect(lab.service.isFinished && lab.service.hasTrouble && !lab.service.isHeldUp)
+    try FileManager.default.removeItem(atPath: lab.inbox)
+    lab.pass(10)
+    #expect(lab.service.isHeldUp)
   }
 
   @Test("what is busy to the last attempt is trouble, so that the run ends")

@@ -269,6 +269,29 @@ struct RequestTests {
     #expect(lab.job("A_CK7")?.attempts == 1)
   }
 
+  @Test("a retry finds the fixed section that came too late, and keeps the case's name")
+  func lateFixed() throws {
+    let lab = try started()
+    lab.executor.end(.exited(status: 0, message: nil))
+    try lab.drop("A_HE.svs")
+    lab.pass(70)
+    #expect(lab.job("A_HE")?.state == .waiting)
+    _ = try lab.ask(.retry, of: try #require(lab.job("A_CK7")))
+    try lab.restart()
+    lab.settle()
+    try #require(lab.executor.tasks.count == 2)
+    #expect(lab.executor.tasks[1].arguments.contains("--fixed=\(lab.inbox)/A_HE.svs"))
+    #expect(lab.executor.tasks[1].arguments.contains("--case=A"))
+    lab.executor.end(.exited(status: 0, message: nil))
+    lab.settle()
+    // Another one goes by the section that it has.
+    _ = try lab.ask(.retry, of: try #require(lab.job("A_CK7")))
+    try lab.restart()
+    lab.settle()
+    #expect(lab.executor.tasks.count == 3)
+    #expect(lab.executor.tasks.last?.arguments == lab.executor.tasks[1].arguments)
+  }
+
   @Test("a slide that did not open is opened anew when a person asks, service or not")
   func rejected() throws {
     let lab = try Laboratory(isOnce: true)

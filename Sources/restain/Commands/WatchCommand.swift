@@ -52,7 +52,7 @@ enum WatchCommand: Command {
         }))
     try loop.run(state: plan.state)
     try context.checkCancellation()
-    if service.isWaitingForDisk { return .temporary }
+    if service.isHeldUp { return .temporary }
     return service.hasTrouble ? .partial : .success
   }
 
