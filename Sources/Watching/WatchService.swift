@@ -81,8 +81,10 @@ public final class WatchService {
   let surroundings: Surroundings
   var records: [String: JobRecord] = [:]
   var unsaved: Set<String> = []
-  var arrivals: [String: Arrival] = [:]
-  var present: [String: SlideSighting.Signature] = [:]
+  var arrivals: [PathKey: Arrival] = [:]
+  var present: [PathKey: SlideSighting.Signature] = [:]
+  /// What kept slides from being found when the inbox was last read.
+  var inboxProblems: Set<String> = []
   var running: [String: Running] = [:]
   /// Jobs that this run ended other than well.
   var troubled: Set<String> = []
@@ -109,7 +111,7 @@ public final class WatchService {
   /// - Throws: ``WatchError`` if a folder is not usable.
   public func start() throws(WatchError) {
     try plan.requireSeparateFolders()
-    _ = try reader.sightings()
+    _ = try reader.contents()
     do {
       try FileManager.default.createDirectory(
         atPath: plan.outbox, withIntermediateDirectories: true)
@@ -230,7 +232,7 @@ extension WatchService {
     guard now >= nextScanSeconds, !isStopping else { return }
     let quiet = plan.configuration[SettingTable.settle]
     do throws(WatchError) {
-      observe(try reader.sightings(), quiet: quiet)
+      observe(try reader.contents(), quiet: quiet)
       hasScanned = true
       isInboxGone = false
       settleWarning("inbox", "\(plan.inbox): can be read again")

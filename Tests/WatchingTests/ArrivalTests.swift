@@ -165,6 +165,45 @@ struct ArrivalTests {
     #expect(lab.service.jobs.filter { $0.state == .failed }.count == 1)
   }
 
+  @Test("a slide that the service may not read fails with its reason")
+  func unreadableSlide() throws {
+    let lab = try Laboratory()
+    try lab.drop("broken_CK7.svs")
+    try lab.withoutRights(to: "broken_CK7.svs") { lab.pass(250) }
+    let job = try #require(lab.job("broken_CK7"))
+    #expect(job.state == .failed && job.slide?.endsHash == "")
+    #expect(job.reason?.contains("not a slide") == true)
+  }
+
+  @Test("a folder that may not be read, or a name that is not UTF-8, is told of once")
+  func unreadableFolder() throws {
+    let lab = try Laboratory()
+    try lab.drop("A/HE.svs")
+    lab.pass(70)
+    #expect(lab.service.jobs.count == 1)
+    let name = "\(lab.inbox)/".utf8.map { CChar(bitPattern: $0) } + [0x41, -4, 0x2E, 0x73, 0x76, 0x73, 0]
+    close(open(name, O_CREAT | O_WRONLY, 0o644))
+    try lab.withoutRights(to: "A") { lab.pass(600) }
+    #expect(lab.logged.components(separatedBy: "/A: cannot be read (Permission denied)").count == 2)
+    #expect(lab.logged.components(separatedBy: "its name is not UTF-8").count == 2)
+    // What it holds does not count as gone.
+    #expect(lab.service.jobs.count == 1)
+    lab.pass(10)
+    #expect(lab.logged.contains("no longer so"))
+  }
+
+  @Test("two names that differ in their bytes alone are two slides")
+  func normalization() throws {
+    let lab = try Laboratory("watch: { parallelCases: 2, pairWait: '0 s' }")
+    try lab.drop("\u{E9}_CK7.svs", "one")
+    try lab.drop("e\u{301}_CK7.svs", "another")
+    lab.pass(120)
+    #expect(lab.service.jobs.map(\.state) == [.running, .running])
+    #expect(Set(lab.service.jobs.map(\.caseName)).count == 2)
+    let paths = lab.service.jobs.compactMap { $0.moving?.path.utf8.count }
+    #expect(Set(paths).count == 2)
+  }
+
   @Test("a stain of no kind is an error of its slide alone")
   func unknownStain() throws {
     let lab = try Laboratory("stains: { '*': 'he' }")

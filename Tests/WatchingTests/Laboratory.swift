@@ -3,6 +3,7 @@ import Reporting
 import Settings
 import Synchronization
 import TestSupport
+import Testing
 import Watching
 
 /// Workers that do what a test says, when it says so.
@@ -157,6 +158,24 @@ final class Laboratory {
     try FileManager.default.createDirectory(
       at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     try Data("\(name) \(content)".utf8).write(to: url)
+  }
+
+  /// Does something as a user who may not read a file or a folder of the inbox; root may read all.
+  func withoutRights(to name: String, _ body: () -> Void) throws {
+    let path = "\(inbox)/\(name)"
+    let status = try FileManager.default.attributesOfItem(atPath: path)
+    try Tool("chmod").run(["000", path])
+    defer { chmod(path, status[.type] as? FileAttributeType == .typeDirectory ? 0o755 : 0o644) }
+    guard geteuid() == 0 else { return body() }
+    let nobody: uid_t = 65_534
+    try Tool("chown").run(["-R", String(nobody), scratch.url.path])
+    // The user of this thread alone, and for files alone; Glibc's module does not name it.
+    typealias Change = @convention(c) (uid_t) -> Int32
+    let change = unsafeBitCast(
+      try #require(dlsym(nil, "setfsuid")), to: Change.self)
+    _ = change(nobody)
+    defer { _ = change(0) }
+    body()
   }
 
   func removeSlide(_ name: String) throws {
