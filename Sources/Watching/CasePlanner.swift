@@ -22,10 +22,12 @@ struct CasePlanner {
   ///   - records: The journal, the oldest job first.
   ///   - arriving: Groups with a fixed section that is there but has not settled yet.
   ///   - isPresent: Whether a slide lies in the inbox, unchanged.
+  ///   - mayName: Whether a case may have a name.
   ///   - now: The calendar time.
   /// - Returns: The jobs to queue, the oldest first.
   func orders(
-    _ records: [JobRecord], arriving: Set<String>, isPresent: (SlideIdentity) -> Bool, now: Date
+    _ records: [JobRecord], arriving: Set<String>, isPresent: (SlideIdentity) -> Bool,
+    mayName: (String) -> Bool, now: Date
   ) -> [Order] {
     var names = Set(records.compactMap(\.caseName))
     var orders: [Order] = []
@@ -35,7 +37,7 @@ struct CasePlanner {
       guard fixed != nil || !arriving.contains(record.group) && (isOnce || hasWaited) else {
         continue
       }
-      let name = record.caseName ?? Self.caseName(record, taken: names)
+      let name = record.caseName ?? Self.caseName(record) { names.contains($0) || !mayName($0) }
       names.insert(name)
       orders.append(Order(id: record.id, caseName: name, fixed: fixed))
     }
@@ -69,14 +71,14 @@ struct CasePlanner {
     records.contains { $0.moving == nil && $0.fixed == slide && $0.state.isFinal }
   }
 
-  /// A folder name that no other job has: the block, else block and stain, else with a number.
-  static func caseName(_ record: JobRecord, taken: Set<String>) -> String {
+  /// A folder name that is not taken: the block, else block and stain, else with a number.
+  static func caseName(_ record: JobRecord, isTaken: (String) -> Bool) -> String {
     let block = folderName(record.block)
     let long = folderName("\(record.block)_\(record.stain)")
-    if !taken.contains(block), block != FailureReport.folderName { return block }
-    if !taken.contains(long) { return long }
+    if !isTaken(block), block != FailureReport.folderName { return block }
+    if !isTaken(long) { return long }
     var number = 2
-    while taken.contains("\(long)_\(number)") { number += 1 }
+    while isTaken("\(long)_\(number)") { number += 1 }
     return "\(long)_\(number)"
   }
 

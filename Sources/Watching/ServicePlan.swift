@@ -65,12 +65,20 @@ public struct ServicePlan: Sendable {
   ///   dots the names go through.
   func requireSeparateFolders() throws(WatchError) {
     let watched = Self.resolved(inbox)
-    for path in [outbox, state] {
-      let place = Self.resolved(path)
-      guard place != watched, !place.hasPrefix(watched + "/") else {
+    for path in [outbox, state, "\(outbox)/\(FailureReport.folderName)"] {
+      guard !Self.isInside(Self.resolved(path), watched) else {
         throw .insideInbox(path: path, inbox: inbox)
       }
     }
+  }
+
+  /// Whether a case may have a name: its folder does not lie in the inbox, as it may where the outbox holds that.
+  func mayName(_ caseName: String) -> Bool {
+    !Self.isInside(Self.resolved("\(outbox)/\(caseName)"), Self.resolved(inbox))
+  }
+
+  private static func isInside(_ place: String, _ folder: String) -> Bool {
+    place == folder || place.hasPrefix(folder + "/")
   }
 
   /// A path without links and dots, also where its end is not there yet.

@@ -63,6 +63,12 @@ extension WatchService {
   ) {
     let key = PathKey(path)
     guard let arrival = arrivals[key] else { return }
+    if case .notTried(let reason) = answer {
+      warnOnce("opener", reason)
+      arrivals[key]?.rule.notTried(now: now)
+      return inboxChanged()
+    }
+    settleWarning("opener", "slides can be opened again")
     var (reason, status): (String?, Int32?) = (nil, nil)
     if case .rejected(let text, let number) = answer { (reason, status) = (text, number) }
     let attempts = plan.isOnce ? 1 : plan.configuration[SettingTable.attempts]
@@ -149,7 +155,8 @@ extension WatchService {
     let arriving = Set(
       arrivals.values.filter { $0.rule.isUnderWay && $0.section.isFixed }.map(\.section.group))
     let orders = plan.planner.orders(
-      jobs, arriving: arriving, isPresent: isPresent, now: date)
+      jobs, arriving: arriving, isPresent: isPresent, mayName: plan.mayName,
+      now: date)
     for order in orders {
       guard var record = records[order.id] else { continue }
       record.queue(caseName: order.caseName, fixed: order.fixed, now: date)

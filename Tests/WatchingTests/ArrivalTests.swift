@@ -344,6 +344,29 @@ struct ArrivalTests {
   }
 }
 
+@Suite("An outbox that holds the inbox")
+struct OuterOutboxTests {
+  @Test("a case never gets a folder that is the inbox")
+  func caseName() throws {
+    let lab = try Laboratory("watch: { pairWait: '0 s', outbox: '.', state: 'jobs' }")
+    try lab.drop("in_CK7.svs")
+    lab.pass(70)
+    let task = try #require(lab.executor.tasks.first)
+    #expect(task.arguments.contains("--output=\(lab.scratch.url.path)/."))
+    #expect(task.arguments.contains("--case=in_CK7"))
+  }
+
+  @Test("an inbox that is the folder of failures is refused")
+  func failures() throws {
+    let lab = try Laboratory()
+    let failed = "\(lab.outbox)/failed"
+    try FileManager.default.createDirectory(atPath: failed, withIntermediateDirectories: true)
+    #expect(throws: WatchError.insideInbox(path: failed, inbox: failed)) {
+      try lab.restart("watch: { inbox: '\(failed)' }")
+    }
+  }
+}
+
 @Suite("A service that runs once")
 struct OnceTests {
   @Test("it waits for settling, not for a pair, and ends when all is done")

@@ -103,9 +103,9 @@ final class Laboratory {
   }
 
   /// Another service on the same folders, as after a crash of the one before.
-  func restart() throws {
+  func restart(_ other: String? = nil) throws {
     service = WatchService(
-      plan: try Self.plan(scratch, settings, isOnce),
+      plan: try Self.plan(scratch, other ?? settings, isOnce),
       surroundings: Self.surroundings(time, executor, surface))
     try service.start()
   }
