@@ -95,7 +95,9 @@ public struct InboxReader: Sendable {
     var statuses = [status]
     if path.lowercased().hasSuffix(".mrxs") {
       let companion = String(path.dropLast(5))
-      statuses += (names(in: companion)?.names ?? []).compactMap { Self.status("\(companion)/\($0)") }
+      statuses += (names(in: companion)?.names ?? []).compactMap {
+        Self.status("\(companion)/\($0)")
+      }
     }
     return signature(statuses)
   }

@@ -53,7 +53,8 @@ public struct InspectingOpener: SlideOpener {
       switch end {
       case .exited(0): attempt.end(.opens)
       case .exited(let status):
-        attempt.end(.rejected(reason: said ?? "inspect ended with status \(status)", status: status))
+        attempt.end(
+          .rejected(reason: said ?? "inspect ended with status \(status)", status: status))
       case .signalled(let number):
         attempt.end(
           .rejected(

@@ -87,12 +87,12 @@ public struct WatchLoop {
 
   private func take(_ reload: () throws(SettingsError) -> Configuration) {
     surroundings.notifier.reloading()
-    do throws(SettingsError) {
-      service.reload(try reload())
+    do {
+      try service.reload(try reload())
       surroundings.log.write(.notice, "configuration read anew", [:])
     } catch {
       surroundings.log.write(
-        .warning, "\(error.description); the service goes on with the settings it has", [:])
+        .warning, "\(error); the service goes on with the settings it has", [:])
     }
     surroundings.notifier.ready()
   }

@@ -99,6 +99,8 @@ extension WatchService {
     }
     let slide = SlideIdentity(path: path, signature: arrival.sighting.signature, endsHash: hash)
     let id = JobRecord.identifier(of: slide)
+    // Its job is known and cannot be read: whoever mends that wants it as it was.
+    guard !unreadableFiles.contains(store.path(id)) else { return }
     arrivals[key] = nil
     guard records[id] == nil else { return }
     var record = JobRecord(id: id, section: arrival.section, slide: slide, now: date)

@@ -29,12 +29,16 @@ extension WatchService {
   /// What a service before this one left running goes on; nothing is lost and nothing runs twice.
   func recover() throws(WatchError) {
     try store.prepare()
-    let (found, damaged) = store.load()
-    for path in damaged {
+    let contents = try store.load()
+    for path in contents.damaged {
       log(.warning, "\(path): is no job file; it is set aside as \(path).damaged")
       store.setAside(path)
     }
-    for var record in found {
+    for (path, problem) in contents.unreadable {
+      log(.warning, problem.description)
+      unreadableFiles.insert(path)
+    }
+    for var record in contents.records {
       if record.state == .running {
         if let worker = record.worker { surroundings.executor.endOrphan(worker) }
         record.recover(rule: plan.retryRule, now: date)

@@ -81,6 +81,8 @@ public final class WatchService {
   let surroundings: Surroundings
   var records: [String: JobRecord] = [:]
   var unsaved: Set<String> = []
+  /// Job files that are there and cannot be read; their jobs are not made anew.
+  var unreadableFiles: Set<String> = []
   var arrivals: [PathKey: Arrival] = [:]
   var present: [PathKey: SlideSighting.Signature] = [:]
   /// What kept slides from being found when the inbox was last read.
@@ -119,6 +121,7 @@ public final class WatchService {
       throw .unwritable(path: plan.outbox, reason: "a folder cannot be made")
     }
     try recover()
+    try DurableFile.write(Data(plan.settingsText.utf8), to: plan.settingsPath)
   }
 
   /// Does everything that is due.
@@ -177,13 +180,16 @@ public final class WatchService {
   }
 
   /// Takes other settings from now on.
-  public func reload(_ configuration: Configuration) {
+  ///
+  /// - Throws: ``WatchError/unwritable(path:reason:)`` if the workers cannot be told; nothing is taken then.
+  public func reload(_ configuration: Configuration) throws(WatchError) {
+    let (other, ignored) = plan.reconfigured(configuration)
+    try DurableFile.write(Data(other.settingsText.utf8), to: other.settingsPath)
     for change in plan.configuration.changes(to: configuration) {
       log(.notice, "setting changed", ["change": change])
     }
-    let (plan, ignored) = plan.reconfigured(configuration)
     for key in ignored { log(.warning, "\(key): cannot change while the service runs; restart it") }
-    self.plan = plan
+    plan = other
     // Names may mean something else now.
     for (path, arrival) in arrivals {
       arrivals[path]?.section = Section(arrival.sighting, configuration: configuration)

@@ -70,6 +70,7 @@ enum ErrorMapping {
       switch error {
       case .unknownJob: .missingInput
       case .unwritable: .outputBlocked
+      case .unreadable: .unusableInput
       // A share that is away comes back.
       case .unreadableInbox, .locked: .temporary
       case .insideInbox: .configuration

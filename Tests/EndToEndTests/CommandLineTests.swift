@@ -203,6 +203,48 @@ struct ServiceTests {
     #expect(unit.contains("\nStartLimitIntervalSec=0\n"))
   }
 
+  @Test(
+    "a mistake in the configuration that is being edited harms no slide", .timeLimit(.minutes(2)))
+  func editing() throws {
+    let service = try tool.start(["watch", "--config", "c.json5"], in: scratch.url)
+    while !service.diagnostics.contains("service started") { usleep(20_000) }
+    try Data("{ watch: { inbxo: 'in' } }".utf8)
+      .write(to: URL(fileURLWithPath: scratch.path("c.json5")))
+    try SlideFiles.write(
+      SlideFiles.tissue(width: 300, height: 300), to: scratch.path("in/A_HE.tif"))
+    while service.isRunning, !service.diagnostics.contains("slide taken"),
+      !service.diagnostics.contains("job failed")
+    { usleep(20_000) }
+    #expect(service.diagnostics.contains("slide taken"), "\(service.diagnostics)")
+    kill(service.identifier, SIGHUP)
+    while !service.diagnostics.contains("goes on with the settings it has") { usleep(20_000) }
+    kill(service.identifier, SIGTERM)
+    #expect(service.wait().status == 143)
+  }
+
+  @Test("jobs are the same from every folder, and several are asked of all or of none")
+  func jobs() throws {
+    for name in ["A_HE.tif", "B_HE.tif"] {
+      try SlideFiles.write(
+        SlideFiles.tissue(width: 300, height: 300), to: scratch.path("in/\(name)"))
+    }
+    #expect(try watch(["--once"]).status == 0)
+    func jobs(_ words: [String]) throws -> CommandLineTool.Outcome {
+      try tool.run(["jobs"] + words + ["--config", scratch.path("c.json5")])
+    }
+    #expect(try jobs(["list"]).output.contains("waiting"))
+    #expect(try jobs(["cancel", "B"]).status == 0)
+    let both = try jobs(["cancel", "A", "B"])
+    #expect(both.status == 64 && both.diagnostics.contains("is cancelled"))
+    #expect(
+      try SlideFiles.object(jobs(["show", "A", "--json"]).output)["state"] as? String == "waiting")
+    #expect(try jobs(["cancel", "A", "A"]).status == 0)
+    try FileManager.default.removeItem(atPath: scratch.path("out/.state/jobs"))
+    try Data().write(to: URL(fileURLWithPath: scratch.path("out/.state/jobs")))
+    let unreadable = try jobs([])
+    #expect(unreadable.status == 65 && unreadable.diagnostics.contains("cannot be read"))
+  }
+
   @Test("SIGTERM ends the service with 143, and SIGHUP does not end it", .timeLimit(.minutes(2)))
   func signals() throws {
     let service = try tool.start(["watch", "--config", "c.json5"], in: scratch.url)

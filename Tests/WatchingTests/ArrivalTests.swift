@@ -18,7 +18,7 @@ struct ArrivalTests {
         [
           "run", "--json", "--moving=\(lab.inbox)/A12_CK7.svs", "--fixed=\(lab.inbox)/A12_HE.svs",
           "--model=/models/ihc.safetensors", "--output=\(lab.outbox)", "--case=A12",
-          "--config=/etc/c.json5", "--threads=2",
+          "--config=\(lab.store.folder)/config.json5", "--threads=2",
         ]
       ])
     #expect(lab.service.jobs.map(\.state) == [.running])
@@ -81,11 +81,11 @@ struct ArrivalTests {
     try lab.drop("A12_HE.svs")
     lab.pass(7200)
     #expect(lab.service.jobs.map(\.state) == [.waiting])
-    #expect(lab.store.load().records.map(\.block) == ["A12"])
+    #expect(try lab.store.load().records.map(\.block) == ["A12"])
     #expect(lab.executor.tasks.isEmpty)
     try lab.removeSlide("A12_HE.svs")
     lab.pass(10)
-    #expect(lab.store.load().records.isEmpty)
+    #expect(try lab.store.load().records.isEmpty)
   }
 
   @Test("several moving sections share one fixed section, each in a folder of its own")
@@ -181,7 +181,8 @@ struct ArrivalTests {
     try lab.drop("A/HE.svs")
     lab.pass(70)
     #expect(lab.service.jobs.count == 1)
-    let name = "\(lab.inbox)/".utf8.map { CChar(bitPattern: $0) } + [0x41, -4, 0x2E, 0x73, 0x76, 0x73, 0]
+    let name =
+      "\(lab.inbox)/".utf8.map { CChar(bitPattern: $0) } + [0x41, -4, 0x2E, 0x73, 0x76, 0x73, 0]
     close(open(name, O_CREAT | O_WRONLY, 0o644))
     try lab.withoutRights(to: "A") { lab.pass(600) }
     #expect(lab.logged.components(separatedBy: "/A: cannot be read (Permission denied)").count == 2)
@@ -331,7 +332,7 @@ struct ArrivalTests {
       atPath: lab.scratch.path("link"), withDestinationPath: lab.inbox)
     let plan = try ServicePlan(
       configuration: Laboratory.configuration(lab.scratch, "watch: { outbox: '\(name)' }"),
-      configurationPath: "c", workingFolder: lab.scratch.url.path, workerOptions: [],
+      workingFolder: lab.scratch.url.path, workerOptions: [],
       isOnce: false)
     let surroundings = Laboratory.surroundings(lab.time, lab.executor, lab.surface)
     let loop = WatchLoop(

@@ -1,5 +1,7 @@
 import Foundation
 import Reporting
+import Settings
+import TestSupport
 import Testing
 import Watching
 
@@ -28,7 +30,7 @@ struct JobTests {
     #expect(job.state == state)
     #expect(job.exitStatus == status)
     #expect(job.outputs == ["a.tif"])
-    #expect(lab.store.load().records.first == job)
+    #expect(try lab.store.load().records.first == job)
     #expect(job.reason == (state == .done ? nil : "why"))
     let report = lab.text("\(lab.outbox)/failed/A/reason.txt")
     #expect((report != nil) == (state == .failed))
@@ -228,13 +230,28 @@ struct JobTests {
     #expect(!lab.service.isWaitingForDisk)
   }
 
+  @Test("workers read the settings that the service has, not the file that a person may be editing")
+  func settingsFile() throws {
+    let lab = try started("models: { ihc: 'm.safetensors' }, convert: { overlap: 32 }")
+    let path = "\(lab.store.folder)/config.json5"
+    #expect(lab.executor.tasks.first?.arguments.contains("--config=\(path)") == true)
+    func read() throws -> Configuration {
+      try ConfigurationFile { _, _ in nil }.configuration(at: path)
+    }
+    #expect(try read()[SettingTable.overlap] == 32)
+    #expect(try read().modelPath(ofKind: "ihc") == lab.scratch.path("m.safetensors"))
+    try lab.service.reload(
+      try Laboratory.configuration(lab.scratch, "convert: { overlap: 16 }"))
+    #expect(try read()[SettingTable.overlap] == 16)
+  }
+
   @Test("settings that are read anew count from then on; folders stay")
   func reload() throws {
     let lab = try Laboratory()
     try lab.drop("A_CK7.svs")
     lab.pass(70)
     #expect(lab.executor.tasks.isEmpty)
-    lab.service.reload(
+    try lab.service.reload(
       try Laboratory.configuration(lab.scratch, "watch: { pairWait: '0 s', outbox: '/other' }"))
     lab.settle()
     let task = try #require(lab.executor.tasks.first)
@@ -249,7 +266,7 @@ struct RequestTests {
   func whileRunning() throws {
     let lab = try started()
     try StateLock(folder: lab.store.folder).whileHeld { () throws(WatchError) in
-      let job = lab.store.load().records[0]
+      let job = try lab.store.load().records[0]
       #expect(try lab.ask(.cancel, of: job) == .submitted)
     }
     lab.settle()
@@ -261,7 +278,7 @@ struct RequestTests {
     #expect(lab.executor.tasks.count == 1)
 
     try StateLock(folder: lab.store.folder).whileHeld { () throws(WatchError) in
-      let job = lab.store.load().records[0]
+      let job = try lab.store.load().records[0]
       #expect(try lab.ask(.retry, of: job) == .submitted)
     }
     lab.settle()
@@ -325,7 +342,7 @@ struct RequestTests {
     #expect(job.state == .running)
     #expect(try lab.ask(.cancel, of: job) == .applied)
     #expect(lab.executor.endedOrphans == [try #require(job.worker)])
-    #expect(try #require(lab.store.load().records.first).state == .cancelled)
+    #expect(try #require(try lab.store.load().records.first).state == .cancelled)
     // Read before it had ended: what the journal says now counts.
     #expect(throws: WatchError.self) { try lab.ask(.cancel, of: job) }
   }
@@ -344,6 +361,11 @@ struct RequestTests {
     }
     #expect(try JobStore.record(named: String(job.id.prefix(4)), in: [job]) == job)
     #expect(try JobStore.record(named: "A", in: [job]) == job)
+    // A job that waits is listed by its block.
+    try lab.drop("B_HE.svs")
+    lab.pass(70)
+    let waiting = try #require(lab.job("B_HE"))
+    #expect(try JobStore.record(named: "B", in: [job, waiting]) == waiting)
   }
 }
 
@@ -358,6 +380,50 @@ struct JournalTests {
     #expect(lab.service.jobs.count == 1)
     #expect(FileManager.default.fileExists(atPath: path + ".damaged"))
     #expect(lab.logged.contains("000000000000.json"))
+  }
+
+  @Test("a job file that cannot be read stays, and its job is not made anew")
+  func unreadable() throws {
+    let lab = try started()
+    let job = try #require(lab.job("A_CK7"))
+    let path = "\(lab.store.folder)/jobs/\(job.id).json"
+    try FileManager.default.removeItem(atPath: path)
+    // Reading it fails, whoever reads.
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    try lab.restart()
+    lab.pass(200)
+    #expect(lab.service.jobs.isEmpty)
+    #expect(FileManager.default.fileExists(atPath: path))
+    #expect(!FileManager.default.fileExists(atPath: path + ".damaged"))
+    #expect(lab.logged.contains("\(job.id).json: cannot be read"))
+  }
+
+  @Test("a folder of the journal that cannot be read is an error, one that is not there is empty")
+  func unreadableFolder() throws {
+    let lab = try Laboratory()
+    let jobs = "\(lab.store.folder)/jobs"
+    try FileManager.default.removeItem(atPath: jobs)
+    #expect(try lab.store.load().records.isEmpty)
+    try Data().write(to: URL(fileURLWithPath: jobs))
+    #expect(throws: WatchError.self) { try lab.store.load() }
+  }
+
+  @Test(
+    "what root writes into the state folder belongs to whom the folder does",
+    .enabled(if: geteuid() == 0, "only root can give files away"))
+  func owner() throws {
+    let lab = try started()
+    lab.executor.end(.exited(status: 65, message: "no"))
+    lab.settle()
+    let job = try #require(lab.job("A_CK7"))
+    unlink("\(lab.store.folder)/lock")
+    try Tool("chown").run(["-R", "65534:65534", lab.store.folder])
+    _ = try lab.ask(.retry, of: job)
+    for name in ["jobs/\(job.id).json", "lock"] {
+      var status = stat()
+      #expect(stat("\(lab.store.folder)/\(name)", &status) == 0)
+      #expect(status.st_uid == 65_534 && status.st_gid == 65_534, "\(name)")
+    }
   }
 
   @Test("one service has a state folder; the lock goes with its holder")
@@ -376,7 +442,7 @@ struct JournalTests {
     let lab = try started()
     lab.executor.end(.exited(status: 0, message: nil))
     lab.settle()
-    let job = try #require(lab.store.load().records.first)
+    let job = try #require(try lab.store.load().records.first)
     #expect(job == lab.job("A_CK7"))
     #expect(job.history.map(\.state) == [.waiting, .queued, .running, .done])
     #expect(job.id.count == 12)

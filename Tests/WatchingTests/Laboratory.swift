@@ -133,8 +133,8 @@ final class Laboratory {
     _ scratch: TemporaryDirectory, _ settings: String, _ isOnce: Bool
   ) throws -> ServicePlan {
     try ServicePlan(
-      configuration: configuration(scratch, settings), configurationPath: "/etc/c.json5",
-      workingFolder: scratch.url.path, workerOptions: ["--threads=2"], isOnce: isOnce)
+      configuration: configuration(scratch, settings), workingFolder: scratch.url.path,
+      workerOptions: ["--threads=2"], isOnce: isOnce)
   }
 
   static func surroundings(

@@ -227,7 +227,8 @@ struct UntriedOpeningTests {
     }
     #expect(rule.observed(signature, now: 100, quiet: 10) == .open)
     #expect(
-      rule.opened(reason: "no", signature: signature, now: 100, attempts: 2) == SettlingRule.Action.none)
+      rule.opened(reason: "no", signature: signature, now: 100, attempts: 2)
+        == SettlingRule.Action.none)
   }
 }
 
@@ -284,7 +285,7 @@ struct LoopTests {
       notifier: ServiceNotifier(socketPath: nil, watchdogMicroseconds: nil),
       freeBytes: { FileSystem.freeBytes($0) }, wakeUp: WakeUp())
     let plan = try ServicePlan(
-      configuration: configuration, configurationPath: "c.json5", workingFolder: folder,
+      configuration: configuration, workingFolder: folder,
       workerOptions: [], isOnce: isOnce)
     return Site(
       script: script, surroundings: surroundings, plan: plan, shouldStop: { shouldStop(folder) })
@@ -326,8 +327,8 @@ struct LoopTests {
     let id = first.jobs[0].id
     try FileManager.default.removeItem(atPath: slow)
     let plan = try ServicePlan(
-      configuration: site.plan.configuration, configurationPath: "c.json5",
-      workingFolder: site.script.scratch.url.path, workerOptions: [], isOnce: true)
+      configuration: site.plan.configuration, workingFolder: site.script.scratch.url.path,
+      workerOptions: [], isOnce: true)
     let again = Site(
       script: site.script, surroundings: site.surroundings, plan: plan, shouldStop: { false })
     let second = try again.run()
