@@ -136,9 +136,7 @@ extension WatchService {
   /// Whether a slide lies in the inbox as it was when it was taken.
   func isPresent(_ slide: SlideIdentity) -> Bool { present[PathKey(slide.path)] == slide.signature }
 
-  /// Slides that are not there any more: nothing waits for them.
-  ///
-  /// - Parameter unknown: Folders that cannot be read; nothing in them counts as gone.
+  /// Slides that are not there any more, unless their folder cannot be read: nothing waits for them.
   private func forgetWhatIsGone(unknown folders: [String]) {
     for key in arrivals.keys where present[key] == nil { arrivals[key] = nil }
     // A job that was queued before is a person's to cancel.

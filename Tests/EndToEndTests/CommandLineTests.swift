@@ -315,7 +315,7 @@ struct InstallTests {
     #expect(try Self.run("/bin/bash", [script], environment).status == 0)
     for path in [
       "usr/bin/restain", "usr/share/man/man1/restain.1", "etc/restain/restain.json5",
-      "etc/restain/restain.json5.d/10-folders.json5", "usr/lib/systemd/system/restain.service",
+      "usr/lib/systemd/system/restain.service",
       "usr/share/bash-completion/completions/restain",
     ] { #expect(FileManager.default.fileExists(atPath: "\(root)/\(path)"), "\(path)") }
     let addition = "\(root)/usr/lib/systemd/system/restain.service.d/openblas.conf"
@@ -332,7 +332,15 @@ struct InstallTests {
     let tool = try CommandLineTool()
     let checked = try tool.run(["check-config", settings])
     #expect(checked.status == 0)
-    #expect(checked.output.contains("watch.state = \"/var/lib/restain\""))
+    // The folders stand in the file that the README names, and the unit opens the same.
+    for (key, folder) in [
+      ("inbox", "/srv/slides/in"), ("outbox", "/srv/slides/out"), ("state", "/var/lib/restain"),
+    ] { #expect(checked.output.contains("watch.\(key) = \"\(folder)\"  # \(settings):")) }
+    #expect(!FileManager.default.fileExists(atPath: "\(settings).d"))
+    let unit = try String(
+      contentsOfFile: "\(root)/usr/lib/systemd/system/restain.service", encoding: .utf8)
+    #expect(unit.contains("ReadOnlyPaths=/srv/slides/in\n"))
+    #expect(unit.contains("ReadWritePaths=/srv/slides/out\n"))
     try Data("{}\n".utf8).write(to: URL(fileURLWithPath: settings))
     #expect(try Self.run("/bin/bash", [script], environment).status == 0)
     #expect(try String(contentsOfFile: settings, encoding: .utf8) == "{}\n")
