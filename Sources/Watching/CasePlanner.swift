@@ -56,15 +56,15 @@ struct CasePlanner {
     max(record.created.addingTimeInterval(pairWaitSeconds), record.nextAttempt ?? .distantPast)
   }
 
-  /// The newest fixed section of the job's group that waits, else its own, else one that other jobs use.
+  /// The job's own fixed section, else the newest of its group that waits, else one that other jobs use.
   private func fixedSection(
     of record: JobRecord, in records: [JobRecord], _ isPresent: (SlideIdentity) -> Bool
   ) -> SlideIdentity? {
     let group = records.filter { $0.group == record.group && $0.id != record.id }
     let waiting = group.last { $0.moving == nil && $0.state == .waiting }?.fixed
-    return waiting
-      ?? (group.compactMap(\.fixed) + [record.fixed].compactMap(\.self))
-      .last { isPresent($0) && !isRejected($0, group) }
+    // Its case may have been begun with it, and takes no other.
+    if let own = record.fixed, isPresent(own) { return own }
+    return waiting ?? group.compactMap(\.fixed).last { isPresent($0) && !isRejected($0, group) }
   }
 
   private func isRejected(_ slide: SlideIdentity, _ records: [JobRecord]) -> Bool {

@@ -183,6 +183,17 @@ struct MainJobTests {
     #expect(try runCase("out").status == 0)
   }
 
+  @Test("a case that was converted alone is registered once there is an H&E slide")
+  func lateFixed() throws {
+    let alone = try tool.run(
+      ["run", "--moving", moving, "--model", model, "-o", scratch.path("out")])
+    #expect(alone.status == 0, "\(alone.diagnostics)")
+    let both = try runCase("out", ["-v"])
+    #expect(both.status == 0, "\(both.diagnostics)")
+    #expect(both.diagnostics.contains("convert B7_CK19: done before"))
+    for name in pictures { #expect(try !bytes("out/B7/\(name)").isEmpty) }
+  }
+
   @Test("a slide without model and without H&E is refused with what to set")
   func nothingToDo() throws {
     let outcome = try tool.run(["run", "--moving", moving, "-o", scratch.path("out")])

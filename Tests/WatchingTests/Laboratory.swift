@@ -202,3 +202,11 @@ final class Laboratory {
 
   func text(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
 }
+
+/// A laboratory whose one job has just been started.
+func started(_ settings: String = "") throws -> Laboratory {
+  let lab = try Laboratory("watch: { pairWait: '0 s' }, \(settings)")
+  try lab.drop("A_CK7.svs")
+  lab.pass(70)
+  return lab
+}
