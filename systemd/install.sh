@@ -51,8 +51,15 @@ put 644 systemd/restain.tmpfiles /usr/lib/tmpfiles.d/restain.conf
 keep() { # source, target
   if [ -e "$root$2" ]; then echo "$root$2 kept"; else put 644 "$1" "$2"; fi
 }
-keep watch-config/restain.json5 /etc/restain/restain.json5
-keep systemd/10-folders.json5 /etc/restain/restain.json5.d/10-folders.json5
+# The folders that the unit opens to the service stand where everything else is set.
+sed 's|// inbox: null,|inbox: "/srv/slides/in",|
+  s|// outbox: "pyramids",|outbox: "/srv/slides/out",|
+  s|// state: null,|state: "/var/lib/restain",|' watch-config/restain.json5 >"$made/restain.json5"
+keep "$made/restain.json5" /etc/restain/restain.json5
+old=/etc/restain/restain.json5.d/10-folders.json5 # of earlier versions
+if [ -e "$root$old" ]; then
+  echo "$root$old: still wins over restain.json5; set the folders there and remove it" >&2
+fi
 for preset in watch-config/presets/*.json5; do
   put 644 "$preset" "$prefix/share/restain/presets/$(basename "$preset")"
 done

@@ -60,6 +60,9 @@ public struct CaseManifest: Codable, Sendable, Equatable {
     /// The most memory that the process had held when the step ended, in MiB.
     public var peakMiB: Double
 
+    /// The section that it is for: all after the first space of its name, since sections may have spaces in theirs.
+    var section: Substring { name.drop { $0 != " " }.dropFirst() }
+
     enum CodingKeys: String, CodingKey {
       case name, status, fingerprint, outputs, message, figures, facts, seconds
       case peakMiB = "peak_mib"
@@ -124,7 +127,7 @@ public struct CaseManifest: Codable, Sendable, Equatable {
   /// Writes the manifest, whole or not at all.
   ///
   /// - Parameter path: The file.
-  /// - Throws: ``PipelineError/cannotWrite(path:reason:)``.
+  /// - Throws: ``PipelineError/cannotWrite(path:reason:)`` or ``PipelineError/diskFull(path:reason:)``.
   public func write(to path: String) throws(PipelineError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -133,7 +136,7 @@ public struct CaseManifest: Codable, Sendable, Equatable {
       throw .cannotWrite(path: path, reason: "the manifest cannot be encoded: \(error)")
     }
     do { try DurableFile.write(data, to: path) } catch {
-      throw .cannotWrite(path: path, reason: error.reason)
+      throw PipelineError(error)
     }
   }
 }

@@ -13,7 +13,7 @@ public enum CaseReport {
   /// - Parameters:
   ///   - manifest: The case.
   ///   - folder: The case's folder; outputs that are no longer there are left off the page.
-  /// - Throws: ``PipelineError/cannotWrite(path:reason:)``.
+  /// - Throws: ``PipelineError/cannotWrite(path:reason:)`` or ``PipelineError/diskFull(path:reason:)``.
   public static func write(_ manifest: CaseManifest, folder: String) throws {
     var figures: [String: [ReportPage.Figure]] = [:]
     for section in CaseSection.all(of: manifest) {
@@ -26,7 +26,7 @@ public enum CaseReport {
       (FileNames.summary(case: name), CaseSummary.csv(manifest)),
     ] {
       do { try DurableFile.write(Data(text.utf8), to: "\(folder)/\(file)") } catch {
-        throw PipelineError.cannotWrite(path: error.path, reason: error.reason)
+        throw PipelineError(error)
       }
     }
   }

@@ -43,8 +43,9 @@ public struct CaseRunner {
   ///
   /// - Returns: How it ended. A step that fails does not keep the others from running, as long as they do
   ///   not need it.
-  /// - Throws: What the first failed step threw where no step succeeded; ``PipelineError`` where the folder
-  ///   holds another case; `CancellationError` where the run was stopped.
+  /// - Throws: What a step threw that may succeed with a later run, such as one that found the disk full; what
+  ///   the first failed step threw where no step succeeded; ``PipelineError`` where the folder holds another
+  ///   case; `CancellationError` where the run was stopped.
   public func run() throws -> Outcome {
     try Self.makeFolder(request.folder)
     return try Self.lock(request.folder).whileHeld { try runLocked() }
@@ -87,11 +88,17 @@ public struct CaseRunner {
     _ manifest: inout CaseManifest, path: String, errors: [any Error]
   ) throws -> Outcome {
     let section = request.section
-    let steps = manifest.steps.filter { $0.name.hasSuffix(" " + section) }
+    let steps = manifest.steps.filter { $0.section == section }
     let isReviewNeeded = steps.contains { $0.facts["status"] == "needs-review" }
     manifest.status = Self.status(of: manifest)
-    try manifest.write(to: path)
-    try CaseReport.write(manifest, folder: request.folder)
+    let temporary = errors.first { environment.isTemporary($0) }
+    do {
+      try manifest.write(to: path)
+      try CaseReport.write(manifest, folder: request.folder)
+    } catch {
+      throw temporary ?? error
+    }
+    if let temporary { throw temporary }
     if let first = errors.first, !steps.contains(where: { $0.status == .done }) { throw first }
     let outputs =
       steps.flatMap { $0.outputs.map { "\(request.folder)/\($0.name)" } }
@@ -156,7 +163,7 @@ public struct CaseRunner {
 
   private static func makeFolder(_ path: String) throws(PipelineError) {
     do { try DurableFile.makeFolder(path) } catch {
-      throw .cannotWrite(path: path, reason: error.reason)
+      throw PipelineError(error)
     }
   }
 }

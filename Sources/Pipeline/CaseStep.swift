@@ -8,8 +8,18 @@ struct CaseStep {
   let dependencies: [String]
   /// The names of its outputs in the case's folder.
   let outputs: [String]
+  /// The steps whose outputs it reads; unless this case has done them it is left out.
+  var needs: [Need] = []
   /// Makes the outputs, each appearing only when it is complete.
   let run: (_ progress: @escaping @Sendable (Double) -> Void) throws -> CaseStepResult
+
+  /// A step that must be done before another.
+  struct Need {
+    /// The step that must be done.
+    let step: String
+    /// What the manifest says where it is not.
+    let otherwise: String
+  }
 }
 
 /// How a step ended, when it did not throw.
@@ -58,6 +68,8 @@ public struct CaseEnvironment: Sendable {
   public var peakMemoryMiB: @Sendable () -> Double
   /// Whether a signal asked to stop.
   public var isCancelled: @Sendable () -> Bool
+  /// Whether the same may succeed later, as where the disk was full.
+  public var isTemporary: @Sendable (any Error) -> Bool
   /// Takes what the run has to tell.
   public var report: @Sendable (CaseEvent) -> Void
 
@@ -66,11 +78,13 @@ public struct CaseEnvironment: Sendable {
     time: any TimeSource,
     peakMemoryMiB: @escaping @Sendable () -> Double,
     isCancelled: @escaping @Sendable () -> Bool,
+    isTemporary: @escaping @Sendable (any Error) -> Bool,
     report: @escaping @Sendable (CaseEvent) -> Void
   ) {
     self.time = time
     self.peakMemoryMiB = peakMemoryMiB
     self.isCancelled = isCancelled
+    self.isTemporary = isTemporary
     self.report = report
   }
 }

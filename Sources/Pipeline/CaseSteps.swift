@@ -61,16 +61,25 @@ struct CaseSteps {
     }
     if fixed != nil {
       let dependencies = shared + ["place", fixedHash, "\(request.isForced)"]
+      let registered = CaseStep.Need(
+        step: "register \(section)",
+        otherwise: "not placed in the H&E frame, there is no registration")
       steps.append(
         placeStep(
           "place", slide: { [moving] in moving }, output: FileNames.registered(section: section),
-          dependencies: dependencies))
+          needs: [registered], dependencies: dependencies))
       if request.model != nil {
         let converted = "\(request.folder)/\(FileNames.virtualStain(section: section))"
         steps.append(
           placeStep(
             "place-virtual", slide: { try Slide(path: converted) },
             output: FileNames.registeredVirtualStain(section: section),
+            needs: [
+              registered,
+              CaseStep.Need(
+                step: "convert \(section)",
+                otherwise: "not placed in the H&E frame, there is no virtual stain"),
+            ],
             dependencies: dependencies + [modelHash, context.kernels.rawValue]))
       }
     }
@@ -91,6 +100,8 @@ struct CaseSteps {
       name: "register \(section)", dependencies: dependencies,
       outputs: [transformName, overlayName]
     ) { _ in
+      // Should this registration fail, none of an earlier run may be taken for it.
+      for name in [transformName, overlayName] { unlink(path(name)) }
       let pair = try PairRegistration(
         fixed: fixed, moving: moving,
         options: RegistrationOptions(threadCount: context.parallelism.threadCount),
@@ -168,15 +179,15 @@ struct CaseSteps {
 
   private func placeStep(
     _ kind: String, slide: @escaping () throws -> Slide, output: String,
-    dependencies: [String]
+    needs: [CaseStep.Need], dependencies: [String]
   ) -> CaseStep {
     let section = request.section
     return CaseStep(
-      name: "\(kind) \(section)", dependencies: dependencies, outputs: [output]
+      name: "\(kind) \(section)", dependencies: dependencies, outputs: [output], needs: needs
     ) { progress in
       let transformPath = path(FileNames.transform(section: section))
       guard let data = FileManager.default.contents(atPath: transformPath) else {
-        return .skipped("not placed in the H&E frame, there is no registration")
+        throw PipelineError.cannotRead(path: transformPath, reason: "it is gone")
       }
       let transform = try SectionTransform(data: data, name: transformPath)
       guard transform.status == .ok || request.isForced else {

@@ -42,7 +42,7 @@ struct CaseSection {
       let name = FileNames.stem(input.path)
       return CaseSection(
         caseName: manifest.caseName, name: name, fixed: fixed,
-        steps: manifest.steps.filter { $0.name.hasSuffix(" " + name) })
+        steps: manifest.steps.filter { $0.section == name })
     }
   }
 

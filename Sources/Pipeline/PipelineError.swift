@@ -1,3 +1,5 @@
+import Reporting
+
 /// What can go wrong with a case as a whole; a step's own errors pass through as they are.
 public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The case's folder holds a case of other slides.
@@ -6,6 +8,8 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
   case badManifest(path: String, reason: String)
   /// A file cannot be written.
   case cannotWrite(path: String, reason: String)
+  /// A file cannot be written as long as the disk or a quota is full.
+  case diskFull(path: String, reason: String)
   /// A file cannot be read.
   case cannotRead(path: String, reason: String)
   /// The folder holds no manifest.
@@ -17,6 +21,14 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Another process works on the case.
   case locked(path: String)
 
+  /// What a failed write of a file means for its case.
+  init(_ error: UnwritableFile) {
+    self =
+      error.isDiskFull
+      ? .diskFull(path: error.path, reason: error.reason)
+      : .cannotWrite(path: error.path, reason: error.reason)
+  }
+
   /// One line: what, why, and what to do.
   public var description: String {
     switch self {
@@ -25,6 +37,8 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
     case .badManifest(let path, let reason):
       "\(path): not a manifest of this version, \(reason); pass --force to start anew"
     case .cannotWrite(let path, let reason): "\(path): cannot be written, \(reason)"
+    case .diskFull(let path, let reason):
+      "\(path): cannot be written, \(reason); free some disk and run it again"
     case .cannotRead(let path, let reason):
       "\(path): cannot be read (\(reason)); check what it is and its permissions"
     case .noManifest(let path):

@@ -27,7 +27,11 @@ struct StepRunner {
     let report = environment.report
     let name = step.name
     do {
-      let result = try step.run { report(.progress(step: name, fraction: $0)) }
+      // Outputs of an earlier run may lie there although this one could not make them.
+      let missing = step.needs.first { manifest.step(named: $0.step)?.status != .done }
+      let result =
+        try missing.map { .skipped($0.otherwise) }
+        ?? step.run { report(.progress(step: name, fraction: $0)) }
       let outputs = result.status == .done ? try step.outputs.map(output) : []
       record(result, outputs: outputs, of: step, fingerprint, since: start, in: &manifest)
       try manifest.write(to: manifestPath)

@@ -72,4 +72,6 @@ public enum SlideAnswer: Sendable, Equatable {
   case opens
   /// It does not, with the exit status of the attempt.
   case rejected(reason: String, status: Int32?)
+  /// It was not tried, for want of a process; that is not the slide's fault.
+  case notTried(reason: String)
 }

@@ -22,20 +22,22 @@ struct CasePlanner {
   ///   - records: The journal, the oldest job first.
   ///   - arriving: Groups with a fixed section that is there but has not settled yet.
   ///   - isPresent: Whether a slide lies in the inbox, unchanged.
+  ///   - mayName: Whether a case may have a name.
   ///   - now: The calendar time.
   /// - Returns: The jobs to queue, the oldest first.
   func orders(
-    _ records: [JobRecord], arriving: Set<String>, isPresent: (SlideIdentity) -> Bool, now: Date
+    _ records: [JobRecord], arriving: Set<String>, isPresent: (SlideIdentity) -> Bool,
+    mayName: (String) -> Bool, now: Date
   ) -> [Order] {
     var names = Set(records.compactMap(\.caseName))
     var orders: [Order] = []
     for record in records where record.state == .waiting && record.moving != nil {
       let fixed = fixedSection(of: record, in: records, isPresent)
-      let hasWaited = now.timeIntervalSince(record.created) >= pairWaitSeconds
+      let hasWaited = now >= deadline(record)
       guard fixed != nil || !arriving.contains(record.group) && (isOnce || hasWaited) else {
         continue
       }
-      let name = Self.caseName(record, taken: names)
+      let name = record.caseName ?? Self.caseName(record) { names.contains($0) || !mayName($0) }
       names.insert(name)
       orders.append(Order(id: record.id, caseName: name, fixed: fixed))
     }
@@ -46,15 +48,22 @@ struct CasePlanner {
   func nextDeadline(_ records: [JobRecord], after now: Date) -> Date? {
     guard !isOnce else { return nil }
     return records.filter { $0.state == .waiting && $0.moving != nil }
-      .map { $0.created.addingTimeInterval(pairWaitSeconds) }.filter { $0 > now }.min()
+      .map(deadline).filter { $0 > now }.min()
   }
 
-  /// The newest fixed section of the job's group, from those that wait and those that other jobs use.
+  /// When a moving section has waited long enough for a fixed one.
+  private func deadline(_ record: JobRecord) -> Date {
+    max(record.created.addingTimeInterval(pairWaitSeconds), record.nextAttempt ?? .distantPast)
+  }
+
+  /// The job's own fixed section, else the newest of its group that waits, else one that other jobs use.
   private func fixedSection(
     of record: JobRecord, in records: [JobRecord], _ isPresent: (SlideIdentity) -> Bool
   ) -> SlideIdentity? {
     let group = records.filter { $0.group == record.group && $0.id != record.id }
     let waiting = group.last { $0.moving == nil && $0.state == .waiting }?.fixed
+    // Its case may have been begun with it, and takes no other.
+    if let own = record.fixed, isPresent(own) { return own }
     return waiting ?? group.compactMap(\.fixed).last { isPresent($0) && !isRejected($0, group) }
   }
 
@@ -62,14 +71,14 @@ struct CasePlanner {
     records.contains { $0.moving == nil && $0.fixed == slide && $0.state.isFinal }
   }
 
-  /// A folder name that no other job has: the block, else block and stain, else with a number.
-  static func caseName(_ record: JobRecord, taken: Set<String>) -> String {
+  /// A folder name that is not taken: the block, else block and stain, else with a number.
+  static func caseName(_ record: JobRecord, isTaken: (String) -> Bool) -> String {
     let block = folderName(record.block)
     let long = folderName("\(record.block)_\(record.stain)")
-    if !taken.contains(block), block != FailureReport.folderName { return block }
-    if !taken.contains(long) { return long }
+    if !isTaken(block), block != FailureReport.folderName { return block }
+    if !isTaken(long) { return long }
     var number = 2
-    while taken.contains("\(long)_\(number)") { number += 1 }
+    while isTaken("\(long)_\(number)") { number += 1 }
     return "\(long)_\(number)"
   }
 

@@ -22,6 +22,7 @@ enum DurableFile {
     let partial = path + ".partial"
     let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
     guard descriptor >= 0 else { throw .unwritable(path: path, reason: reason()) }
+    giveToOwner(ofFolderOf: path, descriptor)
     let isWritten = data.withUnsafeBytes { bytes in
       var offset = 0
       while offset < bytes.count {
@@ -40,13 +41,24 @@ enum DurableFile {
       unlink(partial)
       throw .unwritable(path: path, reason: reason)
     }
-    let folder = open(
-      String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]), O_RDONLY | O_CLOEXEC)
+    let folder = open(folder(of: path), O_RDONLY | O_CLOEXEC)
     if folder >= 0 {
       // Some file systems cannot flush a folder; the file itself is flushed.
       _ = fsync(folder)
       close(folder)
     }
+  }
+
+  /// Gives a file that root makes in a folder of the service to the service, which could not read it otherwise.
+  static func giveToOwner(ofFolderOf path: String, _ descriptor: Int32) {
+    var status = stat()
+    guard geteuid() == 0, stat(folder(of: path), &status) == 0 else { return }
+    // Where it cannot be given the service says so when it reads it.
+    _ = fchown(descriptor, status.st_uid, status.st_gid)
+  }
+
+  private static func folder(of path: String) -> String {
+    String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
   }
 
   private static func reason() -> String { String(cString: strerror(errno)) }

@@ -22,25 +22,43 @@ public struct InboxReader: Sendable {
     self.extensions = Set(extensions.map { $0.lowercased() })
   }
 
-  /// Every slide there is now, sorted by path.
+  /// What the inbox holds at one moment.
+  public struct Contents: Sendable {
+    /// Every slide, sorted by path.
+    public var slides: [SlideSighting] = []
+    /// The folders of cases that cannot be read; what they hold is not known.
+    public var unreadableFolders: [String] = []
+    /// What keeps slides from being found, one line each: `subject: problem; next step`.
+    public var problems: [String] = []
+  }
+
+  /// What the inbox holds now.
   ///
-  /// - Throws: ``WatchError/unreadableInbox(path:reason:)`` if the inbox itself cannot be read; a
-  ///   subfolder that cannot be read holds nothing.
-  public func sightings() throws(WatchError) -> [SlideSighting] {
-    guard let names = Self.names(in: inbox) else {
+  /// - Throws: ``WatchError/unreadableInbox(path:reason:)`` if the inbox itself cannot be read.
+  public func contents() throws(WatchError) -> Contents {
+    guard let listing = Self.names(in: inbox) else {
       throw .unreadableInbox(path: inbox, reason: String(cString: strerror(errno)))
     }
-    var found = slides(names, in: inbox, folder: nil)
-    for folder in subfolders(names) {
-      found += slides(
-        Self.names(in: "\(inbox)/\(folder)") ?? [], in: "\(inbox)/\(folder)", folder: folder)
+    var contents = Contents()
+    contents.add(slides(listing.names, in: inbox, folder: nil), listing, in: inbox)
+    for folder in subfolders(listing.names) {
+      let path = "\(inbox)/\(folder)"
+      if let listing = Self.names(in: path) {
+        contents.add(slides(listing.names, in: path, folder: folder), listing, in: path)
+      } else if errno != ENOENT {
+        contents.unreadableFolders.append(path)
+        contents.problems.append(
+          "\(path): cannot be read (\(String(cString: strerror(errno)))); "
+            + "give the service the right to read it")
+      }
     }
-    return found.sorted { $0.path < $1.path }
+    contents.slides.sort { $0.path < $1.path }
+    return contents
   }
 
   /// The folders whose changes matter: the inbox and the cases in it.
   public func folders() -> [String] {
-    [inbox] + subfolders(Self.names(in: inbox) ?? []).map { "\(inbox)/\($0)" }
+    [inbox] + subfolders(Self.names(in: inbox)?.names ?? []).map { "\(inbox)/\($0)" }
   }
 
   /// Whether a name says that the file is not whole or not meant for us.
@@ -65,16 +83,23 @@ public struct InboxReader: Sendable {
         extensions.contains(name[name.index(after: dot)...].lowercased())
       else { return nil }
       let path = "\(directory)/\(name)"
-      guard let status = Self.status(path), status.st_mode & S_IFMT == S_IFREG else { return nil }
-      var statuses = [status]
-      if name.lowercased().hasSuffix(".mrxs") {
-        let companion = "\(directory)/\(name[..<dot])"
-        statuses += (Self.names(in: companion) ?? []).compactMap {
-          Self.status("\(companion)/\($0)")
-        }
+      return Self.signature(ofSlide: path).map {
+        SlideSighting(path: path, folder: folder, signature: $0)
       }
-      return SlideSighting(path: path, folder: folder, signature: Self.signature(statuses))
     }
+  }
+
+  /// Sizes and times of a slide as they are now; nil if there is no such file.
+  static func signature(ofSlide path: String) -> SlideSighting.Signature? {
+    guard let status = status(path), status.st_mode & S_IFMT == S_IFREG else { return nil }
+    var statuses = [status]
+    if path.lowercased().hasSuffix(".mrxs") {
+      let companion = String(path.dropLast(5))
+      statuses += (names(in: companion)?.names ?? []).compactMap {
+        Self.status("\(companion)/\($0)")
+      }
+    }
+    return signature(statuses)
   }
 
   private static func signature(_ statuses: [stat]) -> SlideSighting.Signature {
@@ -92,16 +117,40 @@ public struct InboxReader: Sendable {
   }
 
   /// The names in a folder, sorted; nil with `errno` set if it cannot be read.
-  private static func names(in folder: String) -> [String]? {
+  private static func names(in folder: String) -> Listing? {
     guard let directory = opendir(folder) else { return nil }
     defer { closedir(directory) }
-    var names: [String] = []
+    var listing = Listing()
     while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+          if let name = String(validatingCString: name) {
+            if name != ".", name != ".." { listing.names.append(name) }
+          } else {
+            listing.undecodable.append(String(cString: name))
+          }
+        }
       }
-      if name != ".", name != ".." { names.append(name) }
     }
-    return names.sorted()
+    listing.names.sort()
+    return listing
+  }
+
+  /// The names in a folder.
+  fileprivate struct Listing {
+    var names: [String] = []
+    /// Names that are not UTF-8, with marks in place of what cannot be read.
+    var undecodable: [String] = []
+  }
+}
+
+extension InboxReader.Contents {
+  /// Takes what one folder holds.
+  fileprivate mutating func add(
+    _ found: [SlideSighting], _ listing: InboxReader.Listing, in folder: String
+  ) {
+    slides += found
+    problems += listing.undecodable.filter { !InboxReader.isIgnored($0) }
+      .map { "\(folder)/\($0): its name is not UTF-8, so it is left alone; rename it" }
   }
 }

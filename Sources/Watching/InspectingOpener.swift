@@ -1,4 +1,6 @@
+import Dispatch
 import Foundation
+import Reporting
 import Synchronization
 
 /// Opens a slide with `restain inspect` in a process of its own.
@@ -6,6 +8,7 @@ public struct InspectingOpener: SlideOpener {
   private let program: String
   private let logFolder: String
   private let arguments: [String]
+  private let limitSeconds: Double
   private let gate = Gate(limit: Self.mostAtOnce)
 
   /// A hundred slides may settle at one time, on a share that answers slowly.
@@ -17,7 +20,11 @@ public struct InspectingOpener: SlideOpener {
   ///   - program: The path of `restain`.
   ///   - arguments: Words after `inspect SLIDE`, such as `--config FILE`.
   ///   - logFolder: Where the text output of the attempts goes.
-  public init(program: String, arguments: [String], logFolder: String) {
+  ///   - limitSeconds: After which time an attempt is ended; a slide that takes so long hangs.
+  public init(
+    program: String, arguments: [String], logFolder: String, limitSeconds: Double = 600
+  ) {
+    self.limitSeconds = limitSeconds
     self.program = program
     self.arguments = arguments
     self.logFolder = logFolder
@@ -35,6 +42,7 @@ public struct InspectingOpener: SlideOpener {
   }
 
   private func start(_ path: String, answer: @escaping @Sendable (SlideAnswer) -> Void) {
+    let attempt = Attempt(answer)
     let log = "\(logFolder)/inspect-\(UUID().uuidString).log"
     @Sendable func finish(_ end: ChildProcess.End) {
       defer { unlink(log) }
@@ -43,21 +51,49 @@ public struct InspectingOpener: SlideOpener {
         (try? String(contentsOfFile: log, encoding: .utf8))?
         .split(separator: "\n").last.map(Self.withoutProgram)
       switch end {
-      case .exited(0): answer(.opens)
+      case .exited(0): attempt.end(.opens)
       case .exited(let status):
-        answer(.rejected(reason: said ?? "inspect ended with status \(status)", status: status))
+        attempt.end(
+          .rejected(reason: said ?? "inspect ended with status \(status)", status: status))
       case .signalled(let number):
-        answer(
+        attempt.end(
           .rejected(
             reason: "\(path): opening it ended by signal \(number); check the file", status: nil))
       }
     }
     do throws(ChildProcess.StartError) {
-      _ = try ChildProcess(
+      let child = try ChildProcess(
         program: program, arguments: ["inspect"] + arguments + ["--json", "--", path],
         errorPath: log, onLine: { _ in }, onEnd: finish)
+      // A child that hangs in a share's driver may outlive the signal; the slide's turn ends all the same.
+      let (path, limit) = (path, limitSeconds)
+      DispatchQueue.global().asyncAfter(deadline: .now() + limit) {
+        attempt.end(
+          .rejected(
+            reason: "\(path): opening it took longer than \(HumanText.duration(limit)); "
+              + "check the file and the share that it lies on", status: nil))
+        child.signal(SIGKILL)
+      }
     } catch {
-      answer(.rejected(reason: "\(program): cannot be started (\(error.reason))", status: nil))
+      attempt.end(
+        .notTried(
+          reason: "\(program): cannot be started (\(error.reason)); "
+            + "allow the service more processes and open files"))
+    }
+  }
+
+  /// An attempt that is answered once, by its end or by its time limit.
+  private final class Attempt: Sendable {
+    private let answer: Mutex<(@Sendable (SlideAnswer) -> Void)?>
+
+    init(_ answer: @escaping @Sendable (SlideAnswer) -> Void) { self.answer = Mutex(answer) }
+
+    func end(_ result: SlideAnswer) {
+      let answer = answer.withLock { answer in
+        defer { answer = nil }
+        return answer
+      }
+      answer?(result)
     }
   }
 

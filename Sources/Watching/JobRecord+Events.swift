@@ -4,6 +4,8 @@ import Foundation
 public enum WorkerEnd: Sendable, Equatable {
   /// With an exit status and the message of its last JSON line or last line of text.
   case exited(status: Int32, message: String?)
+  /// With status 3, because a step of the case failed; the message is the first failed step's.
+  case failedStep(message: String?)
   /// By a signal that nobody here sent.
   case killed(signal: Int32, message: String?)
   /// Because the service stops: the job goes on with the next service.
@@ -20,13 +22,16 @@ public struct RetryRule: Sendable, Equatable {
   public let attempts: Int
   /// The wait before the second attempt, in seconds; it doubles with each further one.
   public let delaySeconds: Double
+  /// Whether attempts that ended with 75 count, too; else only the wait between them remains.
+  public let countsTemporary: Bool
 
   /// The longest wait between two attempts: an hour.
   public static let longestDelaySeconds = 3600.0
 
   /// Describes when a job is tried again.
-  public init(attempts: Int, delaySeconds: Double) {
+  public init(attempts: Int, delaySeconds: Double, countsTemporary: Bool = false) {
     self.attempts = attempts
+    self.countsTemporary = countsTemporary
     self.delaySeconds = delaySeconds
   }
 
@@ -46,7 +51,16 @@ extension JobRecord {
   mutating func queue(caseName: String, fixed: SlideIdentity?, now: Date) {
     self.caseName = caseName
     self.fixed = fixed
+    nextAttempt = nil
     change(to: .queued, note: fixed == nil ? "without a fixed section" : nil, now: now)
+  }
+
+  /// The fixed section is gone: another one is waited for until a time.
+  ///
+  /// The record keeps the one that it had, which may come back.
+  mutating func waitAgain(note: String, until: Date, now: Date) {
+    nextAttempt = until
+    change(to: .waiting, note: note, now: now)
   }
 
   /// A worker is about to be started; written before it is, so that a crash leaves a trace.
@@ -65,6 +79,9 @@ extension JobRecord {
     case .exited(let status, let message):
       exitStatus = status
       exited(status, message: message, rule: rule, now: now)
+    case .failedStep(let message):
+      exitStatus = 3
+      fail(reason: message ?? "a step of the case failed", now: now)
     case .killed(let signal, let message):
       let reason = "the worker was ended by signal \(signal)"
       retry(reason: message.map { "\(reason) after: \($0)" } ?? reason, rule: rule, now: now)
@@ -104,7 +121,8 @@ extension JobRecord {
     attempts = 0
     nextAttempt = nil
     reason = nil
-    change(to: caseName == nil ? .waiting : .queued, note: "retried by request", now: now)
+    // A fixed section may have come since; the planner looks, and queues at once what has waited before.
+    change(to: .waiting, note: "retried by request", now: now)
   }
 
   /// A person wants no more of it.
@@ -124,9 +142,15 @@ extension JobRecord {
     case 3:
       reason = message ?? "needs review"
       change(to: .needsReview, note: reason, now: now)
-    case 64, 65, 66, 73, 78:
-      // The same again would end the same.
+    case 64, 65, 78:
+      // The same again would end the same; what is missing or not writable may be a share that is away.
       fail(reason: message ?? "the worker ended with status \(status)", now: now)
+    case 75 where !rule.countsTemporary:
+      let reason = message ?? "the worker ended with status 75"
+      nextAttempt = now.addingTimeInterval(rule.delay(afterAttempt: attempts))
+      attempts = max(0, attempts - 1)
+      self.reason = reason
+      change(to: .queued, note: reason, now: now)
     default:
       retry(
         reason: message ?? "the worker ended with status \(status)", rule: rule, now: now)

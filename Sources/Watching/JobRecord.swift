@@ -23,7 +23,13 @@ public struct SlideIdentity: Codable, Sendable, Equatable {
 
   /// Whether a sighting is this slide, unchanged.
   public func matches(_ sighting: SlideSighting) -> Bool {
-    path == sighting.path && signature == sighting.signature
+    PathKey(path) == PathKey(sighting.path) && signature == sighting.signature
+  }
+
+  /// Whether two are the same slide, at the same path by its bytes.
+  public static func == (first: Self, second: Self) -> Bool {
+    PathKey(first.path) == PathKey(second.path) && first.signature == second.signature
+      && first.endsHash == second.endsHash
   }
 }
 

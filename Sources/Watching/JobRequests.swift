@@ -67,7 +67,10 @@ extension JobStore {
     }
   }
 
-  private func require(_ request: JobRequest, of record: JobRecord) throws(WatchError) {
+  /// Makes sure that something can be asked of a job as it is.
+  ///
+  /// - Throws: ``WatchError/wrongState(id:state:request:)`` if it cannot.
+  public func require(_ request: JobRequest, of record: JobRecord) throws(WatchError) {
     guard request.suits(record.state) else {
       throw .wrongState(
         id: record.id, state: record.state.rawValue,

@@ -14,6 +14,9 @@ public struct JobStore: Sendable {
   /// The folder of what persons ask for while a service runs.
   var requestsFolder: String { "\(folder)/requests" }
 
+  /// The file of a job.
+  func path(_ id: String) -> String { "\(jobsFolder)/\(id).json" }
+
   /// Where the text output of a job's worker goes.
   func logPath(_ id: String) -> String { "\(jobsFolder)/\(id).log" }
 
@@ -28,29 +31,50 @@ public struct JobStore: Sendable {
     }
   }
 
-  /// Every job, the oldest first, and the names of files that hold none.
+  /// What the job files hold.
+  public struct Contents: Sendable {
+    /// Every job, the oldest first.
+    public var records: [JobRecord] = []
+    /// The files that hold no job.
+    public var damaged: [String] = []
+    /// The files that cannot be read, each with why: ``WatchError/unreadable(path:reason:)``.
+    public var unreadable: [(path: String, problem: WatchError)] = []
+  }
+
+  /// Every job; a folder that is not there holds none.
   ///
-  /// A folder that is not there holds no job.
-  public func load() -> (records: [JobRecord], damaged: [String]) {
-    var records: [JobRecord] = []
-    var damaged: [String] = []
-    // Nothing there is the state of a service that has not run yet.
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: jobsFolder)) ?? []
-    for name in names.sorted() where name.hasSuffix(".json") {
+  /// - Throws: ``WatchError/unreadable(path:reason:)`` if the folder cannot be read.
+  public func load() throws(WatchError) -> Contents {
+    var contents = Contents()
+    for name in try names() where name.hasSuffix(".json") {
       let path = "\(jobsFolder)/\(name)"
       do {
-        records.append(try Self.record(at: path))
+        contents.records.append(try Self.record(at: path))
+      } catch is DecodingError {
+        contents.damaged.append(path)
       } catch {
-        damaged.append(path)
+        contents.unreadable.append((path, .unreadable(path: path, reason: error.systemReason)))
       }
     }
-    return (records.sorted(by: JobRecord.isBefore), damaged)
+    contents.records.sort(by: JobRecord.isBefore)
+    return contents
+  }
+
+  private func names() throws(WatchError) -> [String] {
+    var status = stat()
+    // Nothing there is the state of a service that has not run yet.
+    if stat(jobsFolder, &status) != 0, errno == ENOENT { return [] }
+    do {
+      return try FileManager.default.contentsOfDirectory(atPath: jobsFolder).sorted()
+    } catch {
+      throw .unreadable(path: jobsFolder, reason: error.systemReason)
+    }
   }
 
   /// A job as it is in the journal now; nothing where it has none.
   func record(_ id: String) -> JobRecord? {
     // A file that is gone or damaged holds no job.
-    try? Self.record(at: "\(jobsFolder)/\(id).json")
+    try? Self.record(at: path(id))
   }
 
   private static func record(at path: String) throws -> JobRecord {
@@ -61,12 +85,12 @@ public struct JobStore: Sendable {
 
   /// Writes a job so that it outlives a power cut.
   public func save(_ record: JobRecord) throws(WatchError) {
-    try DurableFile.write(record, to: "\(jobsFolder)/\(record.id).json")
+    try DurableFile.write(record, to: path(record.id))
   }
 
   /// Takes a job off the journal, with its log.
   public func remove(_ id: String) {
-    for path in ["\(jobsFolder)/\(id).json", logPath(id)] {
+    for path in [path(id), logPath(id)] {
       // A file that is gone is what is wanted.
       try? FileManager.default.removeItem(atPath: path)
     }
@@ -83,7 +107,10 @@ public struct JobStore: Sendable {
     named name: String, in records: [JobRecord]
   ) throws(WatchError) -> JobRecord {
     if let exact = records.first(where: { $0.id == name }) { return exact }
-    let matches = records.filter { $0.id.hasPrefix(name) || $0.caseName == name }
+    // A job that waits has no case yet, and is listed by its block.
+    let matches = records.filter {
+      $0.id.hasPrefix(name) || ($0.caseName ?? $0.block) == name
+    }
     guard let match = matches.first, !name.isEmpty else { throw .unknownJob(id: name) }
     guard matches.count == 1 else { throw .ambiguousJob(id: name, count: matches.count) }
     return match

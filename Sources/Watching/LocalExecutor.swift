@@ -70,10 +70,14 @@ private final class WorkerListener: Sendable {
     let type: String
     let message: String?
     let outputs: [String]?
+    let status: String?
+    let failures: [String]?
   }
 
   private struct Last {
     var message: String?
+    var failure: String?
+    var hasFailed = false
     var outputs: [String] = []
   }
 
@@ -100,6 +104,11 @@ private final class WorkerListener: Sendable {
       if let message = line.message { report(.warning(message)) }
     case "error":
       last.withLock { $0.message = line.message }
+    case "result":
+      last.withLock {
+        $0.hasFailed = line.status == "failed"
+        $0.failure = line.failures?.first
+      }
     case "exit":
       last.withLock {
         $0.message = line.message ?? $0.message
@@ -114,6 +123,7 @@ private final class WorkerListener: Sendable {
     let message = last.message ?? lastLogLine()
     let workerEnd: WorkerEnd =
       switch end {
+      case .exited(3) where last.hasFailed: .failedStep(message: last.failure ?? message)
       case .exited(let status): .exited(status: status, message: message)
       case .signalled(let number): .killed(signal: number, message: message)
       }

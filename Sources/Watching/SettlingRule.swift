@@ -97,4 +97,9 @@ public struct SettlingRule: Sendable, Equatable {
     state = .rejected
     return .giveUp(reason: reason)
   }
+
+  /// The slide could not be tried; it is when it has been quiet once more.
+  public mutating func notTried(now: Double) {
+    if case .opening = state { state = .settling(since: now) }
+  }
 }

@@ -16,6 +16,7 @@ public struct StateLock: ~Copyable {
     guard descriptor >= 0 else {
       throw .unwritable(path: path, reason: String(cString: strerror(errno)))
     }
+    DurableFile.giveToOwner(ofFolderOf: path, descriptor)
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)
       throw .locked(path: folder)

@@ -43,11 +43,12 @@ public final class WakeUp: Sendable {
 enum SelfClosingPipe {
   /// The end to read from and the end to write to; nil with `errno` set if there is none.
   ///
-  /// Children are started from the service's own thread alone, so none starts between the two calls.
+  /// A pair of sockets: they are made with the flag at once, so that no child that another thread starts at the
+  /// same time gets them. Glibc's module does not name `pipe2`.
   static func ends() -> (read: Int32, write: Int32)? {
     var ends: [Int32] = [0, 0]
-    guard pipe(&ends) == 0 else { return nil }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { return nil }
     return (ends[0], ends[1])
   }
 }

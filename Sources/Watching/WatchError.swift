@@ -4,6 +4,8 @@ public enum WatchError: Error, Equatable, Sendable {
   case unreadableInbox(path: String, reason: String)
   /// A folder of the service cannot be made or written.
   case unwritable(path: String, reason: String)
+  /// A file or a folder of the journal cannot be read.
+  case unreadable(path: String, reason: String)
   /// Another service has the state folder.
   case locked(path: String)
   /// The outbox or the state folder lies in the inbox, which is never written.
@@ -24,6 +26,8 @@ extension WatchError: CustomStringConvertible {
       "\(path): cannot be read (\(reason)); give watch.inbox a folder that the service may read"
     case .unwritable(let path, let reason):
       "\(path): cannot be written (\(reason)); give the service the right to write there"
+    case .unreadable(let path, let reason):
+      "\(path): cannot be read (\(reason)); give those who use the journal the right to read it"
     case .locked(let path):
       "\(path): another service uses this state folder; stop it, or set watch.state"
     case .insideInbox(let path, let inbox):

@@ -67,9 +67,7 @@ public struct WatchLoop {
       if let reload = controls.takeReload() { take(reload) }
       var seconds = service.tick()
       let mayEnd = isOnce || service.isStopping
-      if mayEnd, service.isFinished || service.isWaitingForDisk && isOnce && !service.hasWorkers {
-        break
-      }
+      if mayEnd, service.isFinished || isOnce && service.isHeldUp && !service.hasWorkers { break }
       if let advice = events.watch(service.folders) { service.warnOnce("inotify", advice) }
       // Announcements come in swarms while a slide is copied.
       seconds = max(seconds, 0)
@@ -89,12 +87,12 @@ public struct WatchLoop {
 
   private func take(_ reload: () throws(SettingsError) -> Configuration) {
     surroundings.notifier.reloading()
-    do throws(SettingsError) {
-      service.reload(try reload())
+    do {
+      try service.reload(try reload())
       surroundings.log.write(.notice, "configuration read anew", [:])
     } catch {
       surroundings.log.write(
-        .warning, "\(error.description); the service goes on with the settings it has", [:])
+        .warning, "\(error); the service goes on with the settings it has", [:])
     }
     surroundings.notifier.ready()
   }

@@ -5,21 +5,28 @@ import Settings
 /// From a file in the inbox to a job in the journal.
 extension WatchService {
   /// The inbox as it is now.
-  func observe(_ sightings: [SlideSighting], quiet: Double) {
+  func observe(_ contents: InboxReader.Contents, quiet: Double) {
+    let sightings = contents.slides
     present = Dictionary(
-      sightings.map { ($0.path, $0.signature) }, uniquingKeysWith: { first, _ in first })
-    forgetWhatIsGone()
+      sightings.map { (PathKey($0.path), $0.signature) }, uniquingKeysWith: { first, _ in first })
+    for problem in contents.problems { warnOnce("inbox \(problem)", problem) }
+    for problem in inboxProblems.subtracting(contents.problems) {
+      settleWarning("inbox \(problem)", "no longer so: \(problem)")
+    }
+    inboxProblems = Set(contents.problems)
+    forgetWhatIsGone(unknown: contents.unreadableFolders)
     let known = Dictionary(
       grouping: records.values.flatMap { record in
         [record.moving, record.fixed].compactMap { $0 }
-      }, by: \.path)
+      }, by: { PathKey($0.path) })
     for sighting in sightings {
-      if known[sighting.path]?.contains(where: { $0.matches(sighting) }) ?? false {
-        arrivals[sighting.path] = nil
+      let key = PathKey(sighting.path)
+      if known[key]?.contains(where: { $0.matches(sighting) }) ?? false {
+        arrivals[key] = nil
         continue
       }
-      guard var arrival = arrivals[sighting.path] else {
-        arrivals[sighting.path] = Arrival(
+      guard var arrival = arrivals[key] else {
+        arrivals[key] = Arrival(
           sighting: sighting,
           section: Section(sighting, configuration: plan.configuration),
           rule: SettlingRule(signature: sighting.signature, now: now))
@@ -29,7 +36,7 @@ extension WatchService {
       }
       arrival.sighting = sighting
       let action = arrival.rule.observed(sighting.signature, now: now, quiet: quiet)
-      arrivals[sighting.path] = arrival
+      arrivals[key] = arrival
       if action == .open { open(sighting) }
     }
   }
@@ -37,7 +44,7 @@ extension WatchService {
   /// Without a quiet time a slide is opened when it is first seen.
   private func observe(_ sightings: [SlideSighting], again quiet: Double) {
     for sighting in sightings {
-      let action = arrivals[sighting.path]?.rule
+      let action = arrivals[PathKey(sighting.path)]?.rule
         .observed(sighting.signature, now: now, quiet: quiet)
       if action == .open { open(sighting) }
     }
@@ -54,11 +61,18 @@ extension WatchService {
   func take(
     _ answer: SlideAnswer, of path: String, _ signature: SlideSighting.Signature
   ) {
-    guard let arrival = arrivals[path] else { return }
+    let key = PathKey(path)
+    guard let arrival = arrivals[key] else { return }
+    if case .notTried(let reason) = answer {
+      warnOnce("opener", reason)
+      arrivals[key]?.rule.notTried(now: now)
+      return inboxChanged()
+    }
+    settleWarning("opener", "slides can be opened again")
     var (reason, status): (String?, Int32?) = (nil, nil)
     if case .rejected(let text, let number) = answer { (reason, status) = (text, number) }
     let attempts = plan.isOnce ? 1 : plan.configuration[SettingTable.attempts]
-    let action = arrivals[path]?.rule
+    let action = arrivals[key]?.rule
       .opened(reason: reason, signature: signature, now: now, attempts: attempts)
     switch action {
     case .take: enter(arrival, rejection: nil)
@@ -70,17 +84,24 @@ extension WatchService {
   /// Takes a slide into the journal.
   private func enter(_ arrival: Arrival, rejection: (reason: String, status: Int32?)?) {
     let path = arrival.sighting.path
+    let key = PathKey(path)
     let hash: String
     do {
       hash = try ContentHash.hexadecimal(ofFile: path, endsOnly: true)
     } catch {
-      // It went away after it had been opened; the next reading of the inbox tells.
-      arrivals[path] = nil
-      return
+      guard rejection != nil, InboxReader.signature(ofSlide: path) != nil else {
+        // It went away after it had been opened; the next reading of the inbox tells.
+        arrivals[key] = nil
+        return
+      }
+      // It is there and may not be read, which the rejection says.
+      hash = ""
     }
     let slide = SlideIdentity(path: path, signature: arrival.sighting.signature, endsHash: hash)
     let id = JobRecord.identifier(of: slide)
-    arrivals[path] = nil
+    // Its job is known and cannot be read: whoever mends that wants it as it was.
+    guard !unreadableFiles.contains(store.path(id)) else { return }
+    arrivals[key] = nil
     guard records[id] == nil else { return }
     var record = JobRecord(id: id, section: arrival.section, slide: slide, now: date)
     let stain = arrival.section.stain
@@ -112,11 +133,17 @@ extension WatchService {
     return CasePlanner.folderName(name)
   }
 
-  /// Slides that are not there any more: nothing waits for them.
-  private func forgetWhatIsGone() {
-    for path in arrivals.keys where present[path] == nil { arrivals[path] = nil }
-    for record in records.values where record.state == .waiting {
-      guard let slide = record.slide, present[slide.path] != slide.signature else { continue }
+  /// Whether a slide lies in the inbox as it was when it was taken.
+  func isPresent(_ slide: SlideIdentity) -> Bool { present[PathKey(slide.path)] == slide.signature }
+
+  /// Slides that are not there any more, unless their folder cannot be read: nothing waits for them.
+  private func forgetWhatIsGone(unknown folders: [String]) {
+    for key in arrivals.keys where present[key] == nil { arrivals[key] = nil }
+    // A job that was queued before is a person's to cancel.
+    for record in records.values where record.state == .waiting && record.caseName == nil {
+      guard let slide = record.slide, !isPresent(slide),
+        !folders.contains(where: { slide.path.hasPrefix($0 + "/") })
+      else { continue }
       log(.information, "slide gone", ["job": record.id, "slide": slide.path])
       forget(record.id)
     }
@@ -128,7 +155,8 @@ extension WatchService {
     let arriving = Set(
       arrivals.values.filter { $0.rule.isUnderWay && $0.section.isFixed }.map(\.section.group))
     let orders = plan.planner.orders(
-      jobs, arriving: arriving, isPresent: { self.present[$0.path] == $0.signature }, now: date)
+      jobs, arriving: arriving, isPresent: isPresent, mayName: plan.mayName,
+      now: date)
     for order in orders {
       guard var record = records[order.id] else { continue }
       record.queue(caseName: order.caseName, fixed: order.fixed, now: date)

@@ -29,12 +29,16 @@ extension WatchService {
   /// What a service before this one left running goes on; nothing is lost and nothing runs twice.
   func recover() throws(WatchError) {
     try store.prepare()
-    let (found, damaged) = store.load()
-    for path in damaged {
+    let contents = try store.load()
+    for path in contents.damaged {
       log(.warning, "\(path): is no job file; it is set aside as \(path).damaged")
       store.setAside(path)
     }
-    for var record in found {
+    for (path, problem) in contents.unreadable {
+      log(.warning, problem.description)
+      unreadableFiles.insert(path)
+    }
+    for var record in contents.records {
       if record.state == .running {
         if let worker = record.worker { surroundings.executor.endOrphan(worker) }
         record.recover(rule: plan.retryRule, now: date)
@@ -49,9 +53,9 @@ extension WatchService {
     }
   }
 
-  /// Starts workers while jobs, room and disk last.
+  /// Starts workers while jobs, room and disk last, for slides that are there.
   func startWorkers() {
-    guard !isStopping else { return }
+    guard !isStopping, !isInboxGone else { return }
     let queued = jobs.filter { record in
       (record.state == .queued || record.state == .interrupted)
         && record.nextAttempt ?? date <= date
@@ -60,10 +64,40 @@ extension WatchService {
       isPaused = false
       return
     }
+    let startable = queued.filter(hasItsSlides)
+    guard !startable.isEmpty else {
+      isPaused = false
+      return
+    }
     guard hasDisk() else { return }
-    for record in queued.prefix(
+    for record in startable.prefix(
       max(0, plan.configuration[SettingTable.parallelCases] - running.count))
     { start(record) }
+  }
+
+  /// Whether the slides of a job lie in the inbox as they were when it was queued.
+  ///
+  /// A job without its moving section stays as it is; one without its fixed section looks for another.
+  private func hasItsSlides(_ waiting: JobRecord) -> Bool {
+    var record = waiting
+    if let moving = record.moving, !isPresent(moving) {
+      warnOnce(
+        "slide \(record.id)",
+        "\(moving.path): is gone or has changed, so job \(record.id) is not started; "
+          + "put it back, or run restain jobs cancel \(record.id)")
+      troubled.insert(record.id)
+      return false
+    }
+    troubled.remove(record.id)
+    settleWarning(
+      "slide \(record.id)", "\(record.moving?.path ?? record.id): is there again; its job goes on")
+    guard let fixed = record.fixed, !isPresent(fixed) else { return true }
+    record.waitAgain(
+      note: "\(fixed.path) is gone",
+      until: date.addingTimeInterval(plan.configuration[SettingTable.pairWait]), now: date)
+    save(record)
+    log(.notice, "job waits for a fixed section", ["job": record.id, "gone": fixed.path])
+    return false
   }
 
   private func start(_ waiting: JobRecord) {
@@ -104,7 +138,7 @@ extension WatchService {
     case .ended(let end, let outputs):
       running[id] = nil
       record.outputs = outputs
-      if let meaning = Self.meaning(of: end, asked: run.ending) {
+      if let meaning = Self.meaning(of: withoutOutage(end, of: record), asked: run.ending) {
         record.end(meaning, rule: plan.retryRule, now: date)
       } else {
         record.cancel(now: date)
@@ -114,12 +148,21 @@ extension WatchService {
     }
   }
 
+  /// An end with unusable input, as one with missing input where a slide went away meanwhile.
+  private func withoutOutage(_ end: WorkerEnd, of record: JobRecord) -> WorkerEnd {
+    guard case .exited(65, let message) = end else { return end }
+    let isThere = [record.moving, record.fixed].compactMap(\.self).allSatisfy {
+      InboxReader.signature(ofSlide: $0.path) == $0.signature
+    }
+    return isThere ? end : .exited(status: 66, message: message)
+  }
+
   /// What an end means, given what the worker was asked for; nil for a job that was cancelled.
   private static func meaning(of end: WorkerEnd, asked: Ending?) -> WorkerEnd? {
     guard let asked else { return end }
     switch end {
     // It had finished before it heard of the signal.
-    case .exited(0, _), .exited(3, _): return end
+    case .exited(0, _), .exited(3, _), .failedStep: return end
     default: break
     }
     switch asked.reason {

@@ -81,8 +81,12 @@ public final class WatchService {
   let surroundings: Surroundings
   var records: [String: JobRecord] = [:]
   var unsaved: Set<String> = []
-  var arrivals: [String: Arrival] = [:]
-  var present: [String: SlideSighting.Signature] = [:]
+  /// Job files that are there and cannot be read; their jobs are not made anew.
+  var unreadableFiles: Set<String> = []
+  var arrivals: [PathKey: Arrival] = [:]
+  var present: [PathKey: SlideSighting.Signature] = [:]
+  /// What kept slides from being found when the inbox was last read.
+  var inboxProblems: Set<String> = []
   var running: [String: Running] = [:]
   /// Jobs that this run ended other than well.
   var troubled: Set<String> = []
@@ -93,6 +97,8 @@ public final class WatchService {
   private var nextWatchdogSeconds = -Double.infinity
   private var lastStatus = ""
   private var hasScanned = false
+  /// Whether the last reading of the inbox failed; what it held is then not known.
+  public private(set) var isInboxGone = false
   var isPaused = false
 
   /// Makes a service; nothing is read or written yet.
@@ -107,7 +113,7 @@ public final class WatchService {
   /// - Throws: ``WatchError`` if a folder is not usable.
   public func start() throws(WatchError) {
     try plan.requireSeparateFolders()
-    _ = try reader.sightings()
+    _ = try reader.contents()
     do {
       try FileManager.default.createDirectory(
         atPath: plan.outbox, withIntermediateDirectories: true)
@@ -115,6 +121,7 @@ public final class WatchService {
       throw .unwritable(path: plan.outbox, reason: "a folder cannot be made")
     }
     try recover()
+    try DurableFile.write(Data(plan.settingsText.utf8), to: plan.settingsPath)
   }
 
   /// Does everything that is due.
@@ -137,12 +144,15 @@ public final class WatchService {
 
   /// Whether nothing is left to do for a service that runs once.
   public var isFinished: Bool {
-    guard hasScanned, running.isEmpty, messages.isEmpty, unsaved.isEmpty else { return false }
+    guard running.isEmpty, messages.isEmpty, unsaved.isEmpty else { return false }
     guard !isStopping else { return true }
+    guard hasScanned else { return false }
     let isUnderWay = arrivals.values.contains { $0.rule.isUnderWay }
     let isOpen = records.values.contains { record in
       switch record.state {
-      case .queued, .interrupted, .running: true
+      case .running: true
+      // One whose slide is gone waits for a later run.
+      case .queued, .interrupted: record.moving.map(isPresent) ?? true
       case .waiting: record.moving != nil
       default: false
       }
@@ -150,7 +160,7 @@ public final class WatchService {
     return !isUnderWay && !isOpen
   }
 
-  /// Whether a job failed or needs review in this run.
+  /// Whether a job failed or needs review in this run, or could not be started since its slide is gone.
   public var hasTrouble: Bool { !troubled.isEmpty }
 
   /// Whether a worker is at work.
@@ -158,6 +168,9 @@ public final class WatchService {
 
   /// Whether jobs wait for free disk.
   public var isWaitingForDisk: Bool { isPaused }
+
+  /// Whether what is left to do waits for free disk or for the inbox.
+  public var isHeldUp: Bool { isPaused || isInboxGone }
 
   /// Takes no more jobs and asks the workers to stop; tick until ``isFinished``.
   public func stop() {
@@ -167,13 +180,16 @@ public final class WatchService {
   }
 
   /// Takes other settings from now on.
-  public func reload(_ configuration: Configuration) {
+  ///
+  /// - Throws: ``WatchError/unwritable(path:reason:)`` if the workers cannot be told; nothing is taken then.
+  public func reload(_ configuration: Configuration) throws(WatchError) {
+    let (other, ignored) = plan.reconfigured(configuration)
+    try DurableFile.write(Data(other.settingsText.utf8), to: other.settingsPath)
     for change in plan.configuration.changes(to: configuration) {
       log(.notice, "setting changed", ["change": change])
     }
-    let (plan, ignored) = plan.reconfigured(configuration)
     for key in ignored { log(.warning, "\(key): cannot change while the service runs; restart it") }
-    self.plan = plan
+    plan = other
     // Names may mean something else now.
     for (path, arrival) in arrivals {
       arrivals[path]?.section = Section(arrival.sighting, configuration: configuration)
@@ -222,11 +238,13 @@ extension WatchService {
     guard now >= nextScanSeconds, !isStopping else { return }
     let quiet = plan.configuration[SettingTable.settle]
     do throws(WatchError) {
-      observe(try reader.sightings(), quiet: quiet)
+      observe(try reader.contents(), quiet: quiet)
       hasScanned = true
+      isInboxGone = false
       settleWarning("inbox", "\(plan.inbox): can be read again")
     } catch {
-      // A share that went away comes back; until then nothing counts as gone.
+      // A share that went away comes back; until then nothing counts as gone, and nothing is started.
+      isInboxGone = true
       warnOnce("inbox", error.description)
     }
     nextScanSeconds = now + plan.configuration[SettingTable.rescan]

@@ -70,13 +70,15 @@ enum ErrorMapping {
       case .otherCase, .badManifest, .cannotWrite: .outputBlocked
       case .cannotRead: .unusableInput
       case .nothingToDo: .configuration
-      case .locked: .temporary
+      case .diskFull, .locked: .temporary
       }
     case let error as WatchError:
       switch error {
-      case .unreadableInbox, .unknownJob: .missingInput
+      case .unknownJob: .missingInput
       case .unwritable: .outputBlocked
-      case .locked: .temporary
+      case .unreadable: .unusableInput
+      // A share that is away comes back.
+      case .unreadableInbox, .locked: .temporary
       case .insideInbox: .configuration
       case .ambiguousJob, .wrongState: .usage
       }

@@ -192,6 +192,59 @@ struct ServiceTests {
     #expect(types.last == "exit")
   }
 
+  @Test("an inbox that is away is a matter of time, for which systemd tries again")
+  func inboxAway() throws {
+    try FileManager.default.removeItem(atPath: scratch.path("in"))
+    #expect(try watch(["--once"]).status == 75)
+    let unit = try String(
+      contentsOf: SharedData.packageFolder.appendingPathComponent("systemd/restain.service"),
+      encoding: .utf8)
+    #expect(unit.contains("\nRestartPreventExitStatus=64 78\n"))
+    #expect(unit.contains("\nStartLimitIntervalSec=0\n"))
+  }
+
+  @Test(
+    "a mistake in the configuration that is being edited harms no slide", .timeLimit(.minutes(2)))
+  func editing() throws {
+    let service = try tool.start(["watch", "--config", "c.json5"], in: scratch.url)
+    while !service.diagnostics.contains("service started") { usleep(20_000) }
+    try Data("{ watch: { inbxo: 'in' } }".utf8)
+      .write(to: URL(fileURLWithPath: scratch.path("c.json5")))
+    try SlideFiles.write(
+      SlideFiles.tissue(width: 300, height: 300), to: scratch.path("in/A_HE.tif"))
+    while service.isRunning, !service.diagnostics.contains("slide taken"),
+      !service.diagnostics.contains("job failed")
+    { usleep(20_000) }
+    #expect(service.diagnostics.contains("slide taken"), "\(service.diagnostics)")
+    kill(service.identifier, SIGHUP)
+    while !service.diagnostics.contains("goes on with the settings it has") { usleep(20_000) }
+    kill(service.identifier, SIGTERM)
+    #expect(service.wait().status == 143)
+  }
+
+  @Test("jobs are the same from every folder, and several are asked of all or of none")
+  func jobs() throws {
+    for name in ["A_HE.tif", "B_HE.tif"] {
+      try SlideFiles.write(
+        SlideFiles.tissue(width: 300, height: 300), to: scratch.path("in/\(name)"))
+    }
+    #expect(try watch(["--once"]).status == 0)
+    func jobs(_ words: [String]) throws -> CommandLineTool.Outcome {
+      try tool.run(["jobs"] + words + ["--config", scratch.path("c.json5")])
+    }
+    #expect(try jobs(["list"]).output.contains("waiting"))
+    #expect(try jobs(["cancel", "B"]).status == 0)
+    let both = try jobs(["cancel", "A", "B"])
+    #expect(both.status == 64 && both.diagnostics.contains("is cancelled"))
+    #expect(
+      try SlideFiles.object(jobs(["show", "A", "--json"]).output)["state"] as? String == "waiting")
+    #expect(try jobs(["cancel", "A", "A"]).status == 0)
+    try FileManager.default.removeItem(atPath: scratch.path("out/.state/jobs"))
+    try Data().write(to: URL(fileURLWithPath: scratch.path("out/.state/jobs")))
+    let unreadable = try jobs([])
+    #expect(unreadable.status == 65 && unreadable.diagnostics.contains("cannot be read"))
+  }
+
   @Test("SIGTERM ends the service with 143, and SIGHUP does not end it", .timeLimit(.minutes(2)))
   func signals() throws {
     let service = try tool.start(["watch", "--config", "c.json5"], in: scratch.url)
@@ -262,7 +315,7 @@ struct InstallTests {
     #expect(try Self.run("/bin/bash", [script], environment).status == 0)
     for path in [
       "usr/bin/restain", "usr/share/man/man1/restain.1", "etc/restain/restain.json5",
-      "etc/restain/restain.json5.d/10-folders.json5", "usr/lib/systemd/system/restain.service",
+      "usr/lib/systemd/system/restain.service",
       "usr/share/bash-completion/completions/restain",
     ] { #expect(FileManager.default.fileExists(atPath: "\(root)/\(path)"), "\(path)") }
     let addition = "\(root)/usr/lib/systemd/system/restain.service.d/openblas.conf"
@@ -279,7 +332,15 @@ struct InstallTests {
     let tool = try CommandLineTool()
     let checked = try tool.run(["check-config", settings])
     #expect(checked.status == 0)
-    #expect(checked.output.contains("watch.state = \"/var/lib/restain\""))
+    // The folders stand in the file that the README names, and the unit opens the same.
+    for (key, folder) in [
+      ("inbox", "/srv/slides/in"), ("outbox", "/srv/slides/out"), ("state", "/var/lib/restain"),
+    ] { #expect(checked.output.contains("watch.\(key) = \"\(folder)\"  # \(settings):")) }
+    #expect(!FileManager.default.fileExists(atPath: "\(settings).d"))
+    let unit = try String(
+      contentsOfFile: "\(root)/usr/lib/systemd/system/restain.service", encoding: .utf8)
+    #expect(unit.contains("ReadOnlyPaths=/srv/slides/in\n"))
+    #expect(unit.contains("ReadWritePaths=/srv/slides/out\n"))
     try Data("{}\n".utf8).write(to: URL(fileURLWithPath: settings))
     #expect(try Self.run("/bin/bash", [script], environment).status == 0)
     #expect(try String(contentsOfFile: settings, encoding: .utf8) == "{}\n")

@@ -137,6 +137,63 @@ struct MainJobTests {
     for name in pictures { #expect(try !bytes("out/B7/\(name)").isEmpty) }
   }
 
+  @Test("where a registration fails, nothing is placed by an earlier one, and none is left")
+  func staleTransform() throws {
+    #expect(try runCase("out").status == 0)
+    let files = FileManager.default
+    try files.removeItem(atPath: fixed)
+    try files.copyItem(atPath: scratch.path("phantom/truth_HE.tif"), toPath: fixed)
+    let overlay = scratch.path("out/B7/B7_CK19.overlay.jpg")
+    try files.removeItem(atPath: overlay)
+    try files.createDirectory(atPath: overlay, withIntermediateDirectories: true)
+    let again = try runCase("out", ["--force", "--json"])
+    #expect(again.status != 0)
+    let text = String(decoding: try bytes("out/B7/B7.run.json"), as: UTF8.self)
+    let manifest = try SlideFiles.object(text)
+    let steps = try #require(manifest["steps"] as? [[String: Any]])
+    let states = Dictionary(
+      uniqueKeysWithValues: steps.map { ($0["name"] as? String, $0["status"] as? String) })
+    #expect(states["register B7_CK19"] == "failed", "\(again.output)")
+    #expect(states["place B7_CK19"] == "skipped")
+    #expect(states["place-virtual B7_CK19"] == "skipped")
+    #expect(!files.fileExists(atPath: scratch.path("out/B7/B7_CK19.transform.json")))
+  }
+
+  @Test(
+    "on a full disk a case ends for the time being, whether a step was done before or none",
+    .enabled(if: FileManager.default.isWritableFile(atPath: "/dev/full"), "there is no /dev/full"))
+  func fullDisk() throws {
+    func fill(_ name: String) throws {
+      try FileManager.default.createDirectory(
+        atPath: scratch.path("out/B7"), withIntermediateDirectories: true)
+      try FileManager.default.createSymbolicLink(
+        atPath: scratch.path("out/B7/\(name).partial"), withDestinationPath: "/dev/full")
+    }
+    // The link goes with the failed write, so that the table and the report find room again.
+    try fill("B7_CK19.transform.json")
+    let second = try runCase("out")
+    #expect(second.status == 75, "\(second.diagnostics)")
+    #expect(second.diagnostics.contains("No space left on device"))
+    try fill("B7.run.json")
+    let first = try runCase("out")
+    #expect(first.status == 75, "\(first.diagnostics)")
+    #expect(first.diagnostics.contains("free some disk and run it again"))
+    try fill("B7.report.html")
+    #expect(try runCase("out").status == 75)
+    #expect(try runCase("out").status == 0)
+  }
+
+  @Test("a case that was converted alone is registered once there is an H&E slide")
+  func lateFixed() throws {
+    let alone = try tool.run(
+      ["run", "--moving", moving, "--model", model, "-o", scratch.path("out")])
+    #expect(alone.status == 0, "\(alone.diagnostics)")
+    let both = try runCase("out", ["-v"])
+    #expect(both.status == 0, "\(both.diagnostics)")
+    #expect(both.diagnostics.contains("convert B7_CK19: done before"))
+    for name in pictures { #expect(try !bytes("out/B7/\(name)").isEmpty) }
+  }
+
   @Test("a slide without model and without H&E is refused with what to set")
   func nothingToDo() throws {
     let outcome = try tool.run(["run", "--moving", moving, "-o", scratch.path("out")])

@@ -60,6 +60,14 @@ struct CaseManifestTests {
     #expect(lines[2].hasSuffix("the winner is not clear"))
   }
 
+  @Test("a section whose name is the last word of another's gets none of its figures")
+  func lastWord() throws {
+    let text = Self.text.replacing("B12_CD31", with: "old B12_<Ki>,67")
+    let lines = CaseSummary.csv(try manifest(text)).split(separator: "\n")
+    #expect(lines[1].hasPrefix("B12,\"old B12_<Ki>,67\",B12_HE,ok,,-90,"))
+    #expect(lines[2].hasPrefix("B12,\"B12_<Ki>,67\",B12_HE,needs-review,low-margin,,"))
+  }
+
   @Test("the page escapes what comes from outside and shows the worst section first")
   func page() throws {
     let picture = ReportPage.Figure(caption: "a < b", jpeg: Data([0xFF, 0xD8, 0xFF]))

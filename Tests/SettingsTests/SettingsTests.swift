@@ -156,6 +156,19 @@ struct ConfigurationTests {
     }
   }
 
+  @Test("settings written as text read back as they are, with their origins as comments")
+  func text() throws {
+    let read = try configuration(
+      "{ models: { ihc: 'a' }, pixelSizes: { 'A*': 0.25 },\n watch: { settle: '5 s', inbox: null, "
+        + "state: '/s', extensions: ['svs'] }, pyramid: { quality: 80 } }")
+    let text = read.text(omitting: ["watch.state"])
+    let again = try configuration(text)
+    #expect(read.changes(to: again) == ["watch.state: \"/s\" \u{2192} null"])
+    #expect(text.contains("settle: \"5 s\",  // /srv/c.json5:2\n"))
+    #expect(!text.contains("attempts"))
+    #expect(Configuration().text() == "{\n}\n")
+  }
+
   @Test("an option of the command line wins and is named as the origin")
   func override() throws {
     var read = Configuration()

@@ -1,23 +1,17 @@
 import Foundation
 import Reporting
+import Settings
+import TestSupport
 import Testing
 import Watching
-
-/// A laboratory whose one job has just been started.
-private func started(_ settings: String = "") throws -> Laboratory {
-  let lab = try Laboratory("watch: { pairWait: '0 s' }, \(settings)")
-  try lab.drop("A_CK7.svs")
-  lab.pass(70)
-  return lab
-}
 
 @Suite("From a job to its end")
 struct JobTests {
   @Test(
     "each exit status of a worker means one state",
     arguments: [
-      (Int32(0), JobState.done), (3, .needsReview), (64, .failed), (65, .failed), (66, .failed),
-      (73, .failed), (78, .failed), (1, .queued), (75, .queued), (130, .queued), (143, .queued),
+      (Int32(0), JobState.done), (3, .needsReview), (64, .failed), (65, .failed), (78, .failed),
+      (66, .queued), (73, .queued), (1, .queued), (75, .queued), (130, .queued), (143, .queued),
       (99, .queued),
     ])
   func statuses(status: Int32, state: JobState) throws {
@@ -28,7 +22,7 @@ struct JobTests {
     #expect(job.state == state)
     #expect(job.exitStatus == status)
     #expect(job.outputs == ["a.tif"])
-    #expect(lab.store.load().records.first == job)
+    #expect(try lab.store.load().records.first == job)
     #expect(job.reason == (state == .done ? nil : "why"))
     let report = lab.text("\(lab.outbox)/failed/A/reason.txt")
     #expect((report != nil) == (state == .failed))
@@ -55,6 +49,30 @@ struct JobTests {
     #expect(lab.text("\(lab.outbox)/failed/A/reason.txt")?.hasPrefix("third\n") == true)
     lab.pass(7200)
     #expect(lab.executor.tasks.count == 3)
+  }
+
+  @Test("a step that failed is a failure with its own message, not a registration to review")
+  func failedStep() throws {
+    let lab = try started()
+    lab.executor.end(.failedStep(message: "a.tif: broken"), outputs: ["b.tif"])
+    lab.settle()
+    let job = try #require(lab.job("A_CK7"))
+    #expect(job.state == .failed && job.reason == "a.tif: broken" && job.exitStatus == 3)
+    #expect(job.outputs == ["b.tif"])
+  }
+
+  @Test("what is only busy or full is tried again for ever, each time after the wait")
+  func temporary() throws {
+    let lab = try started()
+    for count in 1...6 {
+      #expect(lab.executor.tasks.count == count)
+      lab.executor.end(.exited(status: 75, message: "full"))
+      lab.settle()
+      #expect(lab.job("A_CK7")?.state == .queued && lab.job("A_CK7")?.attempts == 0)
+      lab.pass(29)
+      #expect(lab.executor.tasks.count == count)
+      lab.pass(2)
+    }
   }
 
   @Test("a job that ends well takes its earlier report of failure away")
@@ -204,13 +222,28 @@ struct JobTests {
     #expect(!lab.service.isWaitingForDisk)
   }
 
+  @Test("workers read the settings that the service has, not the file that a person may be editing")
+  func settingsFile() throws {
+    let lab = try started("models: { ihc: 'm.safetensors' }, convert: { overlap: 32 }")
+    let path = "\(lab.store.folder)/config.json5"
+    #expect(lab.executor.tasks.first?.arguments.contains("--config=\(path)") == true)
+    func read() throws -> Configuration {
+      try ConfigurationFile { _, _ in nil }.configuration(at: path)
+    }
+    #expect(try read()[SettingTable.overlap] == 32)
+    #expect(try read().modelPath(ofKind: "ihc") == lab.scratch.path("m.safetensors"))
+    try lab.service.reload(
+      try Laboratory.configuration(lab.scratch, "convert: { overlap: 16 }"))
+    #expect(try read()[SettingTable.overlap] == 16)
+  }
+
   @Test("settings that are read anew count from then on; folders stay")
   func reload() throws {
     let lab = try Laboratory()
     try lab.drop("A_CK7.svs")
     lab.pass(70)
     #expect(lab.executor.tasks.isEmpty)
-    lab.service.reload(
+    try lab.service.reload(
       try Laboratory.configuration(lab.scratch, "watch: { pairWait: '0 s', outbox: '/other' }"))
     lab.settle()
     let task = try #require(lab.executor.tasks.first)
@@ -225,7 +258,7 @@ struct RequestTests {
   func whileRunning() throws {
     let lab = try started()
     try StateLock(folder: lab.store.folder).whileHeld { () throws(WatchError) in
-      let job = lab.store.load().records[0]
+      let job = try lab.store.load().records[0]
       #expect(try lab.ask(.cancel, of: job) == .submitted)
     }
     lab.settle()
@@ -237,7 +270,7 @@ struct RequestTests {
     #expect(lab.executor.tasks.count == 1)
 
     try StateLock(folder: lab.store.folder).whileHeld { () throws(WatchError) in
-      let job = lab.store.load().records[0]
+      let job = try lab.store.load().records[0]
       #expect(try lab.ask(.retry, of: job) == .submitted)
     }
     lab.settle()
@@ -278,7 +311,7 @@ struct RequestTests {
     #expect(job.state == .running)
     #expect(try lab.ask(.cancel, of: job) == .applied)
     #expect(lab.executor.endedOrphans == [try #require(job.worker)])
-    #expect(try #require(lab.store.load().records.first).state == .cancelled)
+    #expect(try #require(try lab.store.load().records.first).state == .cancelled)
     // Read before it had ended: what the journal says now counts.
     #expect(throws: WatchError.self) { try lab.ask(.cancel, of: job) }
   }
@@ -297,54 +330,10 @@ struct RequestTests {
     }
     #expect(try JobStore.record(named: String(job.id.prefix(4)), in: [job]) == job)
     #expect(try JobStore.record(named: "A", in: [job]) == job)
-  }
-}
-
-@Suite("The journal")
-struct JournalTests {
-  @Test("a damaged job file is set aside with a warning, and the others count")
-  func damaged() throws {
-    let lab = try started()
-    let path = "\(lab.store.folder)/jobs/000000000000.json"
-    try Data("{ half".utf8).write(to: URL(fileURLWithPath: path))
-    try lab.restart()
-    #expect(lab.service.jobs.count == 1)
-    #expect(FileManager.default.fileExists(atPath: path + ".damaged"))
-    #expect(lab.logged.contains("000000000000.json"))
-  }
-
-  @Test("one service has a state folder; the lock goes with its holder")
-  func lock() throws {
-    let lab = try Laboratory()
-    try StateLock(folder: lab.store.folder).whileHeld { () throws(WatchError) in
-      #expect(throws: WatchError.locked(path: lab.store.folder)) {
-        try StateLock(folder: lab.store.folder).whileHeld {}
-      }
-    }
-    try StateLock(folder: lab.store.folder).whileHeld {}
-  }
-
-  @Test("a record reads back as it was written, with every change of state")
-  func history() throws {
-    let lab = try started()
-    lab.executor.end(.exited(status: 0, message: nil))
-    lab.settle()
-    let job = try #require(lab.store.load().records.first)
-    #expect(job == lab.job("A_CK7"))
-    #expect(job.history.map(\.state) == [.waiting, .queued, .running, .done])
-    #expect(job.id.count == 12)
-  }
-
-  @Test("a state folder that cannot be written starts nothing, and recovers")
-  func unwritableState() throws {
-    let lab = try Laboratory("watch: { pairWait: '0 s' }")
-    let jobs = "\(lab.store.folder)/jobs"
-    try FileManager.default.removeItem(atPath: jobs)
-    try lab.drop("A_CK7.svs")
-    lab.pass(300)
-    #expect(lab.executor.tasks.isEmpty)
-    try FileManager.default.createDirectory(atPath: jobs, withIntermediateDirectories: true)
-    lab.pass(20)
-    #expect(lab.executor.tasks.count == 1)
+    // A job that waits is listed by its block.
+    try lab.drop("B_HE.svs")
+    lab.pass(70)
+    let waiting = try #require(lab.job("B_HE"))
+    #expect(try JobStore.record(named: "B", in: [job, waiting]) == waiting)
   }
 }

@@ -3,6 +3,7 @@ import Reporting
 import Settings
 import Synchronization
 import TestSupport
+import Testing
 import Watching
 
 /// Workers that do what a test says, when it says so.
@@ -102,9 +103,9 @@ final class Laboratory {
   }
 
   /// Another service on the same folders, as after a crash of the one before.
-  func restart() throws {
+  func restart(_ other: String? = nil) throws {
     service = WatchService(
-      plan: try Self.plan(scratch, settings, isOnce),
+      plan: try Self.plan(scratch, other ?? settings, isOnce),
       surroundings: Self.surroundings(time, executor, surface))
     try service.start()
   }
@@ -132,8 +133,8 @@ final class Laboratory {
     _ scratch: TemporaryDirectory, _ settings: String, _ isOnce: Bool
   ) throws -> ServicePlan {
     try ServicePlan(
-      configuration: configuration(scratch, settings), configurationPath: "/etc/c.json5",
-      workingFolder: scratch.url.path, workerOptions: ["--threads=2"], isOnce: isOnce)
+      configuration: configuration(scratch, settings), workingFolder: scratch.url.path,
+      workerOptions: ["--threads=2"], isOnce: isOnce)
   }
 
   static func surroundings(
@@ -159,6 +160,24 @@ final class Laboratory {
     try Data("\(name) \(content)".utf8).write(to: url)
   }
 
+  /// Does something as a user who may not read a file or a folder of the inbox; root may read all.
+  func withoutRights(to name: String, _ body: () -> Void) throws {
+    let path = "\(inbox)/\(name)"
+    let status = try FileManager.default.attributesOfItem(atPath: path)
+    try Tool("chmod").run(["000", path])
+    defer { chmod(path, status[.type] as? FileAttributeType == .typeDirectory ? 0o755 : 0o644) }
+    guard geteuid() == 0 else { return body() }
+    let nobody: uid_t = 65_534
+    try Tool("chown").run(["-R", String(nobody), scratch.url.path])
+    // The user of this thread alone, and for files alone; Glibc's module does not name it.
+    typealias Change = @convention(c) (uid_t) -> Int32
+    let change = unsafeBitCast(
+      try #require(dlsym(nil, "setfsuid")), to: Change.self)
+    _ = change(nobody)
+    defer { _ = change(0) }
+    body()
+  }
+
   func removeSlide(_ name: String) throws {
     try FileManager.default.removeItem(atPath: "\(inbox)/\(name)")
   }
@@ -182,4 +201,12 @@ final class Laboratory {
   }
 
   func text(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
+}
+
+/// A laboratory whose one job has just been started.
+func started(_ settings: String = "") throws -> Laboratory {
+  let lab = try Laboratory("watch: { pairWait: '0 s' }, \(settings)")
+  try lab.drop("A_CK7.svs")
+  lab.pass(70)
+  return lab
 }

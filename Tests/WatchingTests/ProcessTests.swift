@@ -75,6 +75,24 @@ struct LocalExecutorTests {
       try String(contentsOfFile: script.scratch.path("log"), encoding: .utf8) == "two words\n")
   }
 
+  @Test("a result that says failed gives the first failure's message")
+  func failedStep() throws {
+    let script = try Script(
+      """
+      echo '{"type":"result","case":"A","status":"'$1'","failures":["a.tif: broken","b"]}'
+      echo '{"type":"exit","code":3,"message":"some need review","outputs":["b.tif"]}'
+      exit 3
+      """)
+    for (status, end) in [
+      ("failed", WorkerEnd.failedStep(message: "a.tif: broken")),
+      ("needs-review", .exited(status: 3, message: "some need review")),
+    ] {
+      let reports = Reports()
+      _ = LocalExecutor(program: script.path).start(script.task([status]), report: reports.take)
+      #expect(reports.waitForEnd() == .ended(end, outputs: ["b.tif"]))
+    }
+  }
+
   @Test("a worker that dies without a word is told by its signal and its last line of text")
   func dies() throws {
     let script = try Script("echo first >&2; echo last words >&2; kill -SEGV $$")
@@ -129,12 +147,15 @@ struct LocalExecutorTests {
 
 @Suite("Opening slides in a process")
 struct OpenerTests {
-  private func answer(_ body: String, _ slide: String = "/in/A B.svs") throws -> SlideAnswer? {
+  private func answer(
+    _ body: String, _ slide: String = "/in/A B.svs", limitSeconds: Double = 600
+  ) throws -> SlideAnswer? {
     let script = try Script(body)
     let kept: Mutex<SlideAnswer?> = Mutex(nil)
     let semaphore = DispatchSemaphore(value: 0)
     InspectingOpener(
-      program: script.path, arguments: ["--config=c"], logFolder: script.scratch.url.path
+      program: script.path, arguments: ["--config=c"], logFolder: script.scratch.url.path,
+      limitSeconds: limitSeconds
     ).check(slide) { answer in
       kept.withLock { $0 = answer }
       semaphore.signal()
@@ -155,6 +176,59 @@ struct OpenerTests {
         == .rejected(
           reason: "/in/A B.svs: opening it ended by signal \(SIGABRT); check the file", status: nil)
     )
+  }
+}
+
+@Suite("Openings that say nothing about the slide")
+struct UntriedOpeningTests {
+  @Test("a slide that hangs while it is opened is given up after a while", .timeLimit(.minutes(1)))
+  func hangs() throws {
+    let script = try Script("exec sleep 600")
+    let answers: Mutex<[SlideAnswer]> = Mutex([])
+    let semaphore = DispatchSemaphore(value: 0)
+    let opener = InspectingOpener(
+      program: script.path, arguments: [], logFolder: script.scratch.url.path, limitSeconds: 0.05)
+    // More than are opened at one time: each gives its place free.
+    for number in 0..<9 {
+      opener.check("/in/\(number).svs") { answer in
+        answers.withLock { $0.append(answer) }
+        semaphore.signal()
+      }
+    }
+    for _ in 0..<9 { semaphore.wait() }
+    for answer in answers.withLock({ $0 }) {
+      guard case .rejected(let reason, nil) = answer else {
+        Issue.record("\(answer)")
+        continue
+      }
+      #expect(reason.contains("opening it took longer than"))
+    }
+  }
+
+  @Test("a process that cannot be started is no failed opening of the slide")
+  func notStarted() {
+    let answers: Mutex<[SlideAnswer]> = Mutex([])
+    InspectingOpener(program: "/no/such/program", arguments: [], logFolder: "/no/such")
+      .check("/in/A.svs") { answer in answers.withLock { $0.append(answer) } }
+    guard case .notTried(let reason)? = answers.withLock({ $0.first }) else {
+      Issue.record("it was tried")
+      return
+    }
+    #expect(reason.hasPrefix("/no/such/program: cannot be started"))
+  }
+
+  @Test("a slide that could not be tried is tried again, however often")
+  func untried() {
+    let signature = SlideSighting.Signature(byteCount: 1, modifiedNanoseconds: 1, fileCount: 1)
+    var rule = SettlingRule(signature: signature, now: 0)
+    for round in 1...9 {
+      #expect(rule.observed(signature, now: Double(round) * 10, quiet: 10) == .open)
+      rule.notTried(now: Double(round) * 10)
+    }
+    #expect(rule.observed(signature, now: 100, quiet: 10) == .open)
+    #expect(
+      rule.opened(reason: "no", signature: signature, now: 100, attempts: 2)
+        == SettlingRule.Action.none)
   }
 }
 
@@ -211,7 +285,7 @@ struct LoopTests {
       notifier: ServiceNotifier(socketPath: nil, watchdogMicroseconds: nil),
       freeBytes: { FileSystem.freeBytes($0) }, wakeUp: WakeUp())
     let plan = try ServicePlan(
-      configuration: configuration, configurationPath: "c.json5", workingFolder: folder,
+      configuration: configuration, workingFolder: folder,
       workerOptions: [], isOnce: isOnce)
     return Site(
       script: script, surroundings: surroundings, plan: plan, shouldStop: { shouldStop(folder) })
@@ -253,8 +327,8 @@ struct LoopTests {
     let id = first.jobs[0].id
     try FileManager.default.removeItem(atPath: slow)
     let plan = try ServicePlan(
-      configuration: site.plan.configuration, configurationPath: "c.json5",
-      workingFolder: site.script.scratch.url.path, workerOptions: [], isOnce: true)
+      configuration: site.plan.configuration, workingFolder: site.script.scratch.url.path,
+      workerOptions: [], isOnce: true)
     let again = Site(
       script: site.script, surroundings: site.surroundings, plan: plan, shouldStop: { false })
     let second = try again.run()

@@ -57,11 +57,16 @@ enum JobsCommand: Command {
     let store = JobStore(
       folder: ServicePlan.stateFolder(
         configuration, workingFolder: FileManager.default.currentDirectoryPath))
-    let (records, damaged) = store.load()
-    for path in damaged { context.warn("\(path): is no job file; look at it and remove it") }
-    if action == .list { return try list(records, context) }
-    let chosen = try names.map { name throws(WatchError) in
-      try JobStore.record(named: name, in: records)
+    let contents = try store.load()
+    for path in contents.damaged {
+      context.warn("\(path): is no job file; look at it and remove it")
+    }
+    for file in contents.unreadable { context.warn(file.problem.description) }
+    if action == .list { return try list(contents.records, context) }
+    var chosen: [JobRecord] = []
+    for name in names {
+      let record = try JobStore.record(named: name, in: contents.records)
+      if !chosen.contains(record) { chosen.append(record) }
     }
     switch action {
     case .list: return .success
@@ -111,6 +116,8 @@ enum JobsCommand: Command {
   private static func ask(
     _ request: JobRequest, _ records: [JobRecord], _ store: JobStore, _ context: CommandContext
   ) throws -> ExitStatus {
+    // All of it or none, as far as the journal tells now.
+    for record in records { try store.require(request, of: record) }
     var answers: [Answer] = []
     for record in records {
       let outcome = try store.submit(

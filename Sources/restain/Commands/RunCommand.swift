@@ -67,7 +67,9 @@ enum RunCommand: Command {
       environment: CaseEnvironment(
         time: context.time,
         peakMemoryMiB: { Double(ProcessMemory.peakBytes() ?? 0) / 1_048_576 },
-        isCancelled: { context.isCancelled }, report: { tell($0, context) }),
+        isCancelled: { context.isCancelled },
+        isTemporary: { ErrorMapping.exitStatus($0) == .temporary },
+        report: { tell($0, context) }),
       context: try context.computeContext())
     let outcome = try runner.run()
     return try report(outcome, request: request, context)

@@ -29,7 +29,7 @@ enum WatchCommand: Command {
   static func run(_ context: CommandContext) throws -> ExitStatus {
     let path = context[GlobalOptions.config] ?? ConfigurationFile.systemPath
     let plan = try ServicePlan(
-      configuration: Configurations.file(path), configurationPath: path,
+      configuration: Configurations.file(path),
       workingFolder: FileManager.default.currentDirectoryPath,
       workerOptions: workerOptions(context), isOnce: context[once])
     let wakeUp = WakeUp()
@@ -52,7 +52,7 @@ enum WatchCommand: Command {
         }))
     try loop.run(state: plan.state)
     try context.checkCancellation()
-    if service.isWaitingForDisk { return .temporary }
+    if service.isHeldUp { return .temporary }
     return service.hasTrouble ? .partial : .success
   }
 
@@ -75,7 +75,7 @@ enum WatchCommand: Command {
     return WatchService.Surroundings(
       executor: LocalExecutor(program: program),
       opener: InspectingOpener(
-        program: program, arguments: ["--config=\(plan.configurationPath)"],
+        program: program, arguments: ["--config=\(plan.settingsPath)"],
         logFolder: plan.state),
       time: context.time, log: log(context), events: context.events,
       notifier: ServiceNotifier(
