@@ -160,6 +160,38 @@ struct RegistrationCommandTests {
     #expect(transforms[2].count > transforms[0].count)
   }
 
+  @Test(
+    "a damaged file with a slide's ending is a failed row, also beside a sound slide of its name")
+  func damagedSeries() throws {
+    let folder = try TemporaryDirectory()
+    let tool = try CommandLineTool()
+    try FileManager.default.createDirectory(
+      at: folder.url.appendingPathComponent("in"), withIntermediateDirectories: true)
+    let whole = folder.path("in/HE.tif")
+    try SlideFiles.write(SlideFiles.tissue(width: 300, height: 200), to: whole)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: whole))
+    for (name, contents) in [
+      ("CD31.tif", bytes.prefix(bytes.count / 2)), ("HE.SVS", Data("no slide".utf8)),
+      ("Ki67.svs", Data()), ("notes.txt", Data("notes".utf8)),
+    ] {
+      try contents.write(to: URL(fileURLWithPath: folder.path("in/\(name)")))
+    }
+    let run = try tool.run([
+      "register-series", folder.path("in"), "--reference", "HE", "-o", folder.path("out"), "--json",
+    ])
+    #expect(run.status == 3, "\(run.diagnostics)")
+    let rows = try #require(try SlideFiles.object(run.output)["sections"] as? [[String: Any]])
+    #expect(
+      rows.map { $0["section"] as? String } == ["HE.tif", "CD31.tif", "HE.SVS", "Ki67.svs"])
+    for row in rows.dropFirst() {
+      #expect(row["status"] as? String == "failed")
+      let name = try #require(row["section"] as? String)
+      #expect((row["message"] as? String ?? "").contains("\(name): no supported slide"))
+    }
+    let table = try String(contentsOfFile: folder.path("out/summary.csv"), encoding: .utf8)
+    #expect(table.split(separator: "\n").count == 5)
+  }
+
   /// There and back ends within a twentieth of a pixel.
   private func expectEqualPoints(_ first: String, _ second: String) throws {
     let tables = try [first, second].map { path in
