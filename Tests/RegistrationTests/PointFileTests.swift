@@ -60,11 +60,51 @@ struct PointFileTests {
     #expect(result.contains(#""coordinates":[5,5],"isLocked":true,"name":"kept""#))
   }
 
+  @Test("numbers that JSON does not have are read as words, those in strings stay as they are")
+  func bareNumbers() throws {
+    let text = """
+      {"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]},"properties":{
+        "measurements":{"a":NaN,"b": Infinity ,"c":[-Infinity,NaN],"d":1.5,"e":"NaN"},
+        "name":"a, \\"b\\": NaN, \\\\","note":"x:NaN,[Infinity]"}}
+      """
+    let moved = try GeometryFile(data: Data(text.utf8), name: "t").mapped(shift).data()
+    let result = String(decoding: moved, as: UTF8.self)
+    #expect(
+      result.contains(
+        #"{"a":"NaN","b":"Infinity","c":["-Infinity","NaN"],"d":1.5,"e":"NaN"}"#))
+    #expect(result.contains(#""name":"a, \"b\": NaN, \\","note":"x:NaN,[Infinity]""#))
+    #expect(result.contains(#""coordinates":[11,-3]"#))
+  }
+
+  @Test(
+    "a geometry without coordinates passes through",
+    arguments: ["Point", "MultiPoint", "LineString", "Polygon", "MultiPolygon"])
+  func emptyGeometry(type: String) throws {
+    let text = #"{"geometry":{"coordinates":[],"type":"\#(type)"},"type":"Feature"}"#
+    let moved = try GeometryFile(data: Data(text.utf8), name: "t").mapped(shift).data()
+    #expect(String(decoding: moved, as: UTF8.self) == text)
+  }
+
+  @Test("a message says where a file is no JSON")
+  func geometryReason() {
+    #expect {
+      try GeometryFile(data: Data("{\n\"type\": Nope}".utf8), name: "t.geojson")
+    } throws: { error in
+      guard case RegistrationError.malformedGeometry("t.geojson", let reason) = error else {
+        return false
+      }
+      return reason.contains("no JSON: ") && reason.contains("character 10")
+        && !reason.hasSuffix(".")
+    }
+  }
+
   @Test(
     "a file that is no GeoJSON is refused",
     arguments: [
       "", "{}", #"{"type":"Feature"}"#, #"{"type":"Point","coordinates":["a","b"]}"#,
       #"{"type":"Polygon","coordinates":[[1,2],[3,4]]}"#, #"[{"type":"Topology"}]"#,
+      #"{"type":"Point","coordinates":[NaN,1]}"#, #"{"type":"Point","coordinates":[NaNs,1]}"#,
+      #"{"type":"Point","coordinates":[1,2],"a":"NaN}"#, #"{"type":"Point","coordinates":[1]}"#,
     ])
   func hostileGeometry(text: String) {
     #expect(throws: RegistrationError.self) {
