@@ -1,4 +1,6 @@
 import Foundation
+import Rasters
+import Registration
 import TestSupport
 import Testing
 
@@ -190,6 +192,46 @@ struct RegistrationCommandTests {
     }
     let table = try String(contentsOfFile: folder.path("out/summary.csv"), encoding: .utf8)
     #expect(table.split(separator: "\n").count == 5)
+  }
+
+  @Test("points in UTF-16 between semicolons are moved; a transform that was changed is refused")
+  func pointFiles() throws {
+    let folder = try TemporaryDirectory()
+    let tool = try CommandLineTool()
+    let frame = SectionFrame(name: "a.tif", width: 700, height: 600, pixelSize: PixelSize(0.5))
+    let transform = try SectionTransform(
+      fixed: frame, moving: frame, affine: AffineMap(a: 1, b: 0, c: 5, d: 0, e: 1, f: -2)
+    ).data()
+    let path = folder.path("a.transform.json")
+    try transform.write(to: URL(fileURLWithPath: path))
+    let points = folder.path("points.csv")
+    let units = "\u{FEFF}id;x;y\r\nä;20;30\r\n".utf16.flatMap {
+      [UInt8($0 & 0xFF), UInt8($0 >> 8)]
+    }
+    try Data(units).write(to: URL(fileURLWithPath: points))
+
+    let moved = try tool.run([
+      "transform", "points", "--transform", path, points, "-o", folder.path("fixed.csv"),
+    ])
+    #expect(moved.status == 0, "\(moved.diagnostics)")
+    let text = try Data(contentsOf: URL(fileURLWithPath: folder.path("fixed.csv")))
+    #expect(String(decoding: text, as: UTF8.self) == "\u{FEFF}id;x;y\nä;10.0000;34.0000\n")
+    let accuracy = try tool.run([
+      "evaluate", "registration", "--transform", path, "--fixed-landmarks",
+      folder.path("fixed.csv"), "--moving-landmarks", points, "--json",
+    ])
+    #expect(try SlideFiles.object(accuracy.output)["rtre_max"] as? Double == 0)
+
+    let slide = folder.path("a.tif")
+    try SlideFiles.write(SlideFiles.tissue(width: 700, height: 600), to: slide)
+    let huge = String(decoding: transform, as: UTF8.self)
+      .replacingOccurrences(of: "\"width\":700", with: "\"width\":\(1 << 62)")
+    try Data(huge.utf8).write(to: URL(fileURLWithPath: path))
+    let refused = try tool.run([
+      "transform", "slide", "--transform", path, slide, "-o", folder.path("registered.tif"),
+    ])
+    #expect(refused.status == 65)
+    #expect(refused.diagnostics.contains("not a transform (a.tif has \(1 << 62) × 600 pixels)"))
   }
 
   /// There and back ends within a twentieth of a pixel.

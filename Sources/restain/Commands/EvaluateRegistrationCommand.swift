@@ -54,6 +54,6 @@ enum EvaluateRegistrationCommand: Command {
   }
 
   private static func landmarks(_ path: String) throws -> PointTable {
-    try PointTable(text: TransformInputs.text(path), name: path)
+    try PointTable(data: Files.data(path), name: path)
   }
 }
