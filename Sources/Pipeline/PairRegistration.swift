@@ -104,6 +104,7 @@ public struct PairRegistration: Sendable {
   ///   - fixed: The reference slide and its frame.
   ///   - moving: The slide that is warped, and its frame.
   ///   - finestPixelSize: No pixel size is below this.
+  /// - Returns: Both slides a level, from coarse to fine; none where half is too fine already.
   static func fineSections(
     fixed: (slide: Slide, frame: SectionFrame), moving: (slide: Slide, frame: SectionFrame),
     finestPixelSize: Double
