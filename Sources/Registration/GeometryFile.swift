@@ -2,6 +2,9 @@ public import Foundation
 public import Rasters
 
 /// A GeoJSON file of annotations, such as QuPath writes: every geometry can be moved, the rest is kept.
+///
+/// Numbers that JSON does not have become the words that QuPath writes for them today: `NaN` is read as
+/// `"NaN"`, as in measurements of older files.
 public struct GeometryFile {
   private var root: Any
 
@@ -13,9 +16,13 @@ public struct GeometryFile {
   /// - Throws: ``RegistrationError/malformedGeometry(name:reason:)``.
   public init(data: Data, name: String) throws(RegistrationError) {
     do {
-      root = try JSONSerialization.jsonObject(with: data)
+      root = try JSONSerialization.jsonObject(with: BareNumbers.quoted(data))
     } catch {
-      throw .malformedGeometry(name: name, reason: "no JSON")
+      let reason = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String
+      let stops = CharacterSet(charactersIn: ".")
+      throw .malformedGeometry(
+        name: name,
+        reason: reason.map { "no JSON: \($0.trimmingCharacters(in: stops))" } ?? "no JSON")
     }
     guard Self.isValid(root) else {
       throw .malformedGeometry(name: name, reason: "no features with coordinates")
@@ -76,22 +83,19 @@ public struct GeometryFile {
       return geometry is NSNull || isValid(geometry)
     case "GeometryCollection":
       return (object["geometries"] as? [Any])?.allSatisfy(isValid) ?? false
-    case "Point": return depth(object["coordinates"]) == 1
-    case "MultiPoint", "LineString": return depth(object["coordinates"]) == 2
-    case "Polygon", "MultiLineString": return depth(object["coordinates"]) == 3
-    case "MultiPolygon": return depth(object["coordinates"]) == 4
+    case "Point": return isNested(object["coordinates"], depth: 1)
+    case "MultiPoint", "LineString": return isNested(object["coordinates"], depth: 2)
+    case "Polygon", "MultiLineString": return isNested(object["coordinates"], depth: 3)
+    case "MultiPolygon": return isNested(object["coordinates"], depth: 4)
     default: return false
     }
   }
 
-  /// How deep positions are nested; nothing where lists are mixed or empty at the bottom.
-  private static func depth(_ value: Any?) -> Int? {
-    guard let list = value as? [Any], let first = list.first else { return nil }
-    if first is NSNumber {
-      return list.count >= 2 && list.allSatisfy { $0 is NSNumber } ? 1 : nil
-    }
-    let depths = Set(list.map { depth($0) })
-    guard depths.count == 1, let inner = depths.first, let inner else { return nil }
-    return inner + 1
+  /// Whether positions are nested so deep; a list without any is a geometry without extent (RFC 7946, 3.1).
+  private static func isNested(_ value: Any?, depth: Int) -> Bool {
+    guard let list = value as? [Any] else { return false }
+    if list.isEmpty { return true }
+    guard depth == 1 else { return list.allSatisfy { isNested($0, depth: depth - 1) } }
+    return list.count >= 2 && list.allSatisfy { $0 is NSNumber }
   }
 }

@@ -1,7 +1,9 @@
-import Foundation
+public import Foundation
 public import Rasters
 
 /// A CSV file of points: a header that names `x` and `y`, a point a line, other columns kept as they are.
+///
+/// Cells stand between commas, semicolons or tabs, as in the header.
 public struct PointTable: Sendable, Hashable {
   /// What messages call the file.
   public let name: String
@@ -13,8 +15,19 @@ public struct PointTable: Sendable, Hashable {
   public private(set) var points: [Level0Point]
   /// The line of the file that each point stands in, counted from 1.
   let lineNumbers: [Int]
+  private let separator: Unicode.Scalar
   private let columnX: Int
   private let columnY: Int
+
+  /// Reads a table.
+  ///
+  /// - Parameters:
+  ///   - data: The file's bytes, UTF-8 or with the byte order mark of UTF-16.
+  ///   - name: What messages call the file.
+  /// - Throws: ``RegistrationError/malformedTable(name:line:reason:)``.
+  public init(data: Data, name: String) throws(RegistrationError) {
+    try self.init(text: DelimitedText.text(data), name: name)
+  }
 
   /// Reads a table.
   ///
@@ -23,34 +36,31 @@ public struct PointTable: Sendable, Hashable {
   ///   - name: What messages call the file.
   /// - Throws: ``RegistrationError/malformedTable(name:line:reason:)``.
   public init(text: String, name: String) throws(RegistrationError) {
-    let rows = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-    let first = rows.first.map { Self.cells(String($0)) } ?? []
-    let names = first.map {
-      $0.trimmingCharacters(in: Self.ornaments).lowercased()
-    }
-    guard let columnX = names.firstIndex(of: "x"), let columnY = names.firstIndex(of: "y") else {
-      throw .malformedTable(name: name, line: 1, reason: "no columns x and y")
+    guard let head = Self.separators.lazy.compactMap({ Self.head(text, $0) }).first else {
+      let line = DelimitedText(text, separator: ",", rowLimit: 1).rows.first?.line ?? 1
+      throw .malformedTable(name: name, line: line, reason: "no columns x and y")
     }
     self.name = name
-    header = first
-    self.columnX = columnX
-    self.columnY = columnY
+    (header, separator, columnX, columnY) = head
     lines = []
     points = []
     var lineNumbers: [Int] = []
-    for (index, row) in rows.enumerated().dropFirst()
-    where row.contains(where: { !$0.isWhitespace }) {
-      let cells = Self.cells(String(row))
+    let table = DelimitedText(text, separator: separator)
+    if let line = table.unclosedLine {
+      throw .malformedTable(name: name, line: line, reason: "a quotation mark is not closed")
+    }
+    for row in table.rows.dropFirst() {
+      let cells = row.cells
       guard cells.count == header.count else {
         throw .malformedTable(
-          name: name, line: index + 1, reason: "\(cells.count) cells under \(header.count) names")
+          name: name, line: row.line, reason: "\(cells.count) cells under \(header.count) names")
       }
       guard let x = Self.number(cells[columnX]), let y = Self.number(cells[columnY]) else {
-        throw .malformedTable(name: name, line: index + 1, reason: "x or y is no number")
+        throw .malformedTable(name: name, line: row.line, reason: "x or y is no number")
       }
       lines.append(cells)
       points.append(Level0Point(x: x, y: y))
-      lineNumbers.append(index + 1)
+      lineNumbers.append(row.line)
     }
     self.lineNumbers = lineNumbers
   }
@@ -69,7 +79,7 @@ public struct PointTable: Sendable, Hashable {
 
   /// The file's text.
   public var text: String {
-    ([header] + lines).map { $0.joined(separator: ",") + "\n" }.joined()
+    ([header] + lines).map { $0.joined(separator: String(separator)) + "\n" }.joined()
   }
 
   static let ornaments = CharacterSet(charactersIn: "\"\u{FEFF}").union(.whitespaces)
@@ -80,18 +90,19 @@ public struct PointTable: Sendable, Hashable {
 
   private static func text(_ value: Double) -> String { String(format: "%.4f", value) }
 
-  /// Cells between commas that are not quoted.
-  private static func cells(_ line: String) -> [String] {
-    var cells = [""]
-    var isQuoted = false
-    for character in line {
-      if character == "\"" { isQuoted.toggle() }
-      if character == "," && !isQuoted {
-        cells.append("")
-      } else {
-        cells[cells.count - 1].append(character)
-      }
+  /// What may stand between cells.
+  private static let separators: [Unicode.Scalar] = [",", ";", "\t"]
+
+  /// The header, if it names x and y between such separators.
+  private static func head(
+    _ text: String, _ separator: Unicode.Scalar
+  ) -> (header: [String], separator: Unicode.Scalar, columnX: Int, columnY: Int)? {
+    let first = DelimitedText(text, separator: separator, rowLimit: 1).rows.first
+    guard let header = first?.cells else { return nil }
+    let names = header.map { $0.trimmingCharacters(in: ornaments).lowercased() }
+    guard let columnX = names.firstIndex(of: "x"), let columnY = names.firstIndex(of: "y") else {
+      return nil
     }
-    return cells
+    return (header, separator, columnX, columnY)
   }
 }

@@ -274,6 +274,10 @@ struct AffineShape {
   let rotationDegrees: Double
   /// By how much the two directions that the map stretches most and least differ, as a share of the scale.
   let shear: Double
+  /// Moving microns for one fixed micron in the direction in which they are most.
+  let mostStretch: Double
+  /// Moving microns for one fixed micron in the direction in which they are least.
+  let leastStretch: Double
 
   init(_ map: AffineMap) {
     let side = map.determinant < 0 ? -1.0 : 1.0
@@ -285,5 +289,7 @@ struct AffineShape {
     let same = ((a + map.e) * (a + map.e) + (d - map.b) * (d - map.b)).squareRoot() / 2
     let other = ((a - map.e) * (a - map.e) + (d + map.b) * (d + map.b)).squareRoot() / 2
     shear = same > 0 ? 2 * other / same : .infinity
+    mostStretch = same + other
+    leastStretch = abs(same - other)
   }
 }

@@ -127,6 +127,9 @@ extension SectionTransform {
     guard header.format == Header.name else {
       throw .malformedTransform(name: name, reason: "the format is \(header.format)")
     }
+    guard header.version >= 1 else {
+      throw .malformedTransform(name: name, reason: "the version is \(header.version)")
+    }
     guard header.version <= Self.fileVersion else {
       throw .unsupportedVersion(name: name, version: header.version)
     }
@@ -147,15 +150,13 @@ extension SectionTransform {
     else {
       throw .malformedTransform(name: name, reason: "a grid's numbers do not match its size")
     }
-    for frame in [contents.fixed, contents.moving] {
-      guard frame.width > 0, frame.height > 0, frame.pixelSize.x > 0, frame.pixelSize.y > 0 else {
-        throw .malformedTransform(name: name, reason: "\(frame.name) has no size")
-      }
-    }
     self.init(
       fixed: contents.fixed, moving: contents.moving, affine: affine,
       displacement: contents.displacement, kind: contents.chosen, status: contents.status,
       reasons: contents.reasons, residuals: contents.residuals)
+    if let reason = contradiction(mirrored: contents.mirrored) {
+      throw .malformedTransform(name: name, reason: reason)
+    }
   }
 
   /// The bytes of the transform file: JSON, sorted keys, well under 1 MB.
@@ -195,7 +196,7 @@ extension SectionTransform {
     let status: RegistrationStatus
     let reasons: [RegistrationReason]
     let chosen: TransformKind
-    let mirrored: Bool
+    let mirrored: Bool?
     let residuals: ResidualMap?
   }
 }

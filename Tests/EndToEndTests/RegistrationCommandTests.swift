@@ -1,4 +1,6 @@
 import Foundation
+import Rasters
+import Registration
 import TestSupport
 import Testing
 
@@ -158,6 +160,78 @@ struct RegistrationCommandTests {
     #expect(transforms[0] == transforms[1] && transforms[2] == transforms[3])
     // Bent further it has more knots.
     #expect(transforms[2].count > transforms[0].count)
+  }
+
+  @Test(
+    "a damaged file with a slide's ending is a failed row, also beside a sound slide of its name")
+  func damagedSeries() throws {
+    let folder = try TemporaryDirectory()
+    let tool = try CommandLineTool()
+    try FileManager.default.createDirectory(
+      at: folder.url.appendingPathComponent("in"), withIntermediateDirectories: true)
+    let whole = folder.path("in/HE.tif")
+    try SlideFiles.write(SlideFiles.tissue(width: 300, height: 200), to: whole)
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: whole))
+    for (name, contents) in [
+      ("CD31.tif", bytes.prefix(bytes.count / 2)), ("HE.SVS", Data("no slide".utf8)),
+      ("Ki67.svs", Data()), ("notes.txt", Data("notes".utf8)),
+    ] {
+      try contents.write(to: URL(fileURLWithPath: folder.path("in/\(name)")))
+    }
+    let run = try tool.run([
+      "register-series", folder.path("in"), "--reference", "HE", "-o", folder.path("out"), "--json",
+    ])
+    #expect(run.status == 3, "\(run.diagnostics)")
+    let rows = try #require(try SlideFiles.object(run.output)["sections"] as? [[String: Any]])
+    #expect(
+      rows.map { $0["section"] as? String } == ["HE.tif", "CD31.tif", "HE.SVS", "Ki67.svs"])
+    for row in rows.dropFirst() {
+      #expect(row["status"] as? String == "failed")
+      let name = try #require(row["section"] as? String)
+      #expect((row["message"] as? String ?? "").contains("\(name): no supported slide"))
+    }
+    let table = try String(contentsOfFile: folder.path("out/summary.csv"), encoding: .utf8)
+    #expect(table.split(separator: "\n").count == 5)
+  }
+
+  @Test("points in UTF-16 between semicolons are moved; a transform that was changed is refused")
+  func pointFiles() throws {
+    let folder = try TemporaryDirectory()
+    let tool = try CommandLineTool()
+    let frame = SectionFrame(name: "a.tif", width: 700, height: 600, pixelSize: PixelSize(0.5))
+    let transform = try SectionTransform(
+      fixed: frame, moving: frame, affine: AffineMap(a: 1, b: 0, c: 5, d: 0, e: 1, f: -2)
+    ).data()
+    let path = folder.path("a.transform.json")
+    try transform.write(to: URL(fileURLWithPath: path))
+    let points = folder.path("points.csv")
+    let units = "\u{FEFF}id;x;y\r\nä;20;30\r\n".utf16.flatMap {
+      [UInt8($0 & 0xFF), UInt8($0 >> 8)]
+    }
+    try Data(units).write(to: URL(fileURLWithPath: points))
+
+    let moved = try tool.run([
+      "transform", "points", "--transform", path, points, "-o", folder.path("fixed.csv"),
+    ])
+    #expect(moved.status == 0, "\(moved.diagnostics)")
+    let text = try Data(contentsOf: URL(fileURLWithPath: folder.path("fixed.csv")))
+    #expect(String(decoding: text, as: UTF8.self) == "\u{FEFF}id;x;y\nä;10.0000;34.0000\n")
+    let accuracy = try tool.run([
+      "evaluate", "registration", "--transform", path, "--fixed-landmarks",
+      folder.path("fixed.csv"), "--moving-landmarks", points, "--json",
+    ])
+    #expect(try SlideFiles.object(accuracy.output)["rtre_max"] as? Double == 0)
+
+    let slide = folder.path("a.tif")
+    try SlideFiles.write(SlideFiles.tissue(width: 700, height: 600), to: slide)
+    let huge = String(decoding: transform, as: UTF8.self)
+      .replacingOccurrences(of: "\"width\":700", with: "\"width\":\(1 << 62)")
+    try Data(huge.utf8).write(to: URL(fileURLWithPath: path))
+    let refused = try tool.run([
+      "transform", "slide", "--transform", path, slide, "-o", folder.path("registered.tif"),
+    ])
+    #expect(refused.status == 65)
+    #expect(refused.diagnostics.contains("not a transform (a.tif has \(1 << 62) × 600 pixels)"))
   }
 
   /// There and back ends within a twentieth of a pixel.

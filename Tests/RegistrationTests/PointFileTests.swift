@@ -59,7 +59,11 @@ struct PointFileTests {
 
   @Test(
     "a table that cannot be understood is refused with its line",
-    arguments: [("", 1), ("a,b\n1,2", 1), ("id,x,y\n1,2\n", 2), ("x,y\n1,2\n3,nan\n", 3)])
+    arguments: [
+      ("", 1), ("a,b\n1,2", 1), ("id,x,y\n1,2\n", 2), ("x,y\n1,2\n3,nan\n", 3),
+      ("\n\nid;x\n1;2\n", 3), ("x,y,n\n1,2,\"a\nb\"\n3,nan,c\n", 4),
+      ("x,y,n\n1,2,a\n3,4,\"b\n5,6,c\n", 3), ("x,y,\"n\n1,2,3\n", 1), ("x;y\n1,2\n", 2),
+    ])
   func hostile(text: String, line: Int) {
     #expect {
       try PointTable(text: text, name: "t.csv")
@@ -67,6 +71,45 @@ struct PointFileTests {
       guard case RegistrationError.malformedTable("t.csv", line, _) = error else { return false }
       return true
     }
+  }
+
+  @Test(
+    "semicolons, tabs, blank lines before the header and every line end are read",
+    arguments: [
+      ("id;x;y\n1;2.5;7\n2;0;-1\n", ";"), ("id\tx\ty\n1\t2.5\t7\n2\t0\t-1\n", "\t"),
+      ("\r\n \nid,x,y\n\n1,2.5,7\n2,0,-1", ","), ("id,x,y\r1,2.5,7\r\r2,0,-1\r", ","),
+    ])
+  func forms(text: String, separator: String) throws {
+    let rows = [["id", "x", "y"], ["1", "12.5000", "2.0000"], ["2", "10.0000", "-6.0000"]]
+    #expect(
+      try PointTable(text: text, name: "t").mapped(shift).text
+        == rows.map { $0.joined(separator: separator) + "\n" }.joined())
+  }
+
+  @Test(
+    "a cell keeps what is no line end, and what is one within quotation marks",
+    arguments: [
+      "\"two\nlines\"", "\"two\r\nlines, \"\"quoted\"\"\"", "a\u{2028}b", "a\u{0B}b", "a\u{85}b",
+      "a\u{0C}b", "5\" of tissue", "\u{301}accent", "\"\"", " \"a, b\"",
+    ])
+  func cells(cell: String) throws {
+    let table = try PointTable(text: "id,note,x,y\n1,\(cell),1,2\n2,,3,4\n", name: "t")
+    #expect(table.lines.map { $0[1] } == [cell, ""])
+    #expect(
+      table.mapped(shift).text
+        == "id,note,x,y\n1,\(cell),11.0000,-3.0000\n2,,13.0000,-1.0000\n")
+  }
+
+  @Test("a table in UTF-16 is one in UTF-8 after reading", arguments: [true, false])
+  func wide(isLittleEndian: Bool) throws {
+    let text = "\u{FEFF}id,x,y,µm\r\nä😀,1,2,3\r\n"
+    let bytes = text.utf16.flatMap { unit in
+      let bytes = [UInt8(unit & 0xFF), UInt8(unit >> 8)]
+      return isLittleEndian ? bytes : bytes.reversed()
+    }
+    let table = try PointTable(data: Data(bytes), name: "t")
+    #expect(table == (try PointTable(data: Data(text.utf8), name: "t")))
+    #expect(table.pointsByName == ["ä😀": Level0Point(x: 1, y: 2)])
   }
 
   @Test("every geometry moves and everything else stays")
@@ -90,11 +133,51 @@ struct PointFileTests {
     #expect(result.contains(#""coordinates":[5,5],"isLocked":true,"name":"kept""#))
   }
 
+  @Test("numbers that JSON does not have are read as words, those in strings stay as they are")
+  func bareNumbers() throws {
+    let text = """
+      {"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]},"properties":{
+        "measurements":{"a":NaN,"b": Infinity ,"c":[-Infinity,NaN],"d":1.5,"e":"NaN"},
+        "name":"a, \\"b\\": NaN, \\\\","note":"x:NaN,[Infinity]"}}
+      """
+    let moved = try GeometryFile(data: Data(text.utf8), name: "t").mapped(shift).data()
+    let result = String(decoding: moved, as: UTF8.self)
+    #expect(
+      result.contains(
+        #"{"a":"NaN","b":"Infinity","c":["-Infinity","NaN"],"d":1.5,"e":"NaN"}"#))
+    #expect(result.contains(#""name":"a, \"b\": NaN, \\","note":"x:NaN,[Infinity]""#))
+    #expect(result.contains(#""coordinates":[11,-3]"#))
+  }
+
+  @Test(
+    "a geometry without coordinates passes through",
+    arguments: ["Point", "MultiPoint", "LineString", "Polygon", "MultiPolygon"])
+  func emptyGeometry(type: String) throws {
+    let text = #"{"geometry":{"coordinates":[],"type":"\#(type)"},"type":"Feature"}"#
+    let moved = try GeometryFile(data: Data(text.utf8), name: "t").mapped(shift).data()
+    #expect(String(decoding: moved, as: UTF8.self) == text)
+  }
+
+  @Test("a message says where a file is no JSON")
+  func geometryReason() {
+    #expect {
+      try GeometryFile(data: Data("{\n\"type\": Nope}".utf8), name: "t.geojson")
+    } throws: { error in
+      guard case RegistrationError.malformedGeometry("t.geojson", let reason) = error else {
+        return false
+      }
+      return reason.contains("no JSON: ") && reason.contains("character 10")
+        && !reason.hasSuffix(".")
+    }
+  }
+
   @Test(
     "a file that is no GeoJSON is refused",
     arguments: [
       "", "{}", #"{"type":"Feature"}"#, #"{"type":"Point","coordinates":["a","b"]}"#,
       #"{"type":"Polygon","coordinates":[[1,2],[3,4]]}"#, #"[{"type":"Topology"}]"#,
+      #"{"type":"Point","coordinates":[NaN,1]}"#, #"{"type":"Point","coordinates":[NaNs,1]}"#,
+      #"{"type":"Point","coordinates":[1,2],"a":"NaN}"#, #"{"type":"Point","coordinates":[1]}"#,
     ])
   func hostileGeometry(text: String) {
     #expect(throws: RegistrationError.self) {

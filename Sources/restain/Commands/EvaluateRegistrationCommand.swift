@@ -55,6 +55,6 @@ enum EvaluateRegistrationCommand: Command {
   }
 
   private static func table(_ path: String) throws -> PointTable {
-    try PointTable(text: TransformInputs.text(path), name: path)
+    try PointTable(data: Files.data(path), name: path)
   }
 }

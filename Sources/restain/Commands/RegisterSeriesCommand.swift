@@ -3,6 +3,7 @@ import Foundation
 import Pipeline
 import Registration
 import Reporting
+import Settings
 import Slides
 
 /// `restain register-series DIR --reference NAME -o OUT`: any number of sections to one of them.
@@ -19,8 +20,9 @@ enum RegisterSeriesCommand: Command {
     discussion: """
       Each section is registered to a neighbour nearer to the reference, composed and refined against \
       the reference; directly, too, and the better map is kept. A section that fails or needs review is \
-      in summary.csv with its reason, the others go on, and the status is 3. Without --order every \
-      pair is compared first, which takes about a second a pair.
+      in summary.csv with its reason, the others go on, and the status is 3; so is a file with a slide's \
+      ending that cannot be opened. Without --order every pair is compared first, which takes about a \
+      second a pair.
       """,
     operands: [Operand("DIR", "folder with the slides; other files are left alone")],
     options: [
@@ -40,11 +42,10 @@ enum RegisterSeriesCommand: Command {
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
     let entries = try entries(context)
-    let names = entries.map(\.name)
-    let place = try index(of: context[reference], in: names, option: "--reference")
+    let place = try index(of: context[reference], in: entries, option: "--reference")
     let slide = try entries[place].slide.get()
     _ = try PairRegistration.frame(of: slide, option: "--slide-pixel-size")
-    let order = try context[order].map { try Self.order($0, names: names, reference: place) }
+    let order = try context[order].map { try Self.order($0, entries: entries) }
     let series = SeriesRegistration(
       entries: entries, reference: place,
       options: RegistrationOptions(threadCount: try context.threadCount),
@@ -86,7 +87,13 @@ enum RegisterSeriesCommand: Command {
       + (row.isChained == true ? "by way of \(row.neighbour ?? "")" : "directly")
   }
 
-  /// The folder's slides by name; a file that is no slide at all is left alone, a broken slide is kept.
+  /// Whether a file's ending is that of a slide: a stray file has another.
+  private static func hasSlideEnding(_ name: String) -> Bool {
+    Configuration()[SettingTable.extensions]
+      .contains(URL(fileURLWithPath: name).pathExtension.lowercased())
+  }
+
+  /// The folder's slides by name; a broken slide is kept, a file that is none by content and ending left alone.
   private static func entries(_ context: CommandContext) throws -> [SeriesRegistration.Entry] {
     let folder = context.operands[0]
     try Files.requireInput(folder)
@@ -105,7 +112,7 @@ enum RegisterSeriesCommand: Command {
       do {
         let slide = try context.openSlide(path, pixelSize: SharedOptions.slidePixelSize)
         entries.append(SeriesRegistration.Entry(name: name, slide: .success(slide)))
-      } catch SlideError.unsupported(_, let reason) {
+      } catch SlideError.unsupported(_, let reason) where !hasSlideEnding(name) {
         context.detail("\(name): no slide (\(reason)), left alone")
       } catch let error as SlideError {
         entries.append(SeriesRegistration.Entry(name: name, slide: .failure(error)))
@@ -116,34 +123,42 @@ enum RegisterSeriesCommand: Command {
         subject: folder, problem: "\(entries.count) slides are no series",
         advice: "put the sections into the folder")
     }
-    let stems = entries.map { FileNames.stem($0.name) }
+    // Nothing is written for a slide that did not open.
+    let opened = entries.filter(isOpen).map(\.name)
+    let stems = opened.map { FileNames.stem($0) }
     for (index, stem) in stems.enumerated() {
       guard let twin = stems[..<index].firstIndex(of: stem) else { continue }
       throw UsageError.conflict(
         subject: folder,
-        problem: "\(entries[twin].name) and \(entries[index].name) would write the same files",
+        problem: "\(opened[twin]) and \(opened[index]) would write the same files",
         advice: "keep one of them in the folder")
     }
     return entries
   }
 
+  private static func isOpen(_ entry: SeriesRegistration.Entry) -> Bool {
+    (try? entry.slide.get()) != nil  // Why it is closed is in the row of the entry.
+  }
+
+  /// The slide of that name; with the ending left out, one that opened before one that did not.
   private static func index(
-    of name: String, in names: [String], option: String
+    of name: String, in entries: [SeriesRegistration.Entry], option: String
   ) throws(UsageError) -> Int {
-    if let index = names.firstIndex(of: name) { return index }
-    if let index = names.firstIndex(where: { FileNames.stem($0) == name }) { return index }
+    if let index = entries.firstIndex(where: { $0.name == name }) { return index }
+    let twins = entries.indices.filter { FileNames.stem(entries[$0].name) == name }
+    if let index = twins.first(where: { isOpen(entries[$0]) }) ?? twins.first { return index }
     throw .conflict(
       subject: option, problem: "no slide \(name) in the folder",
-      advice: "name one of \(names.joined(separator: ", "))")
+      advice: "name one of \(entries.map(\.name).joined(separator: ", "))")
   }
 
   private static func order(
-    _ text: String, names: [String], reference: Int
+    _ text: String, entries: [SeriesRegistration.Entry]
   ) throws(UsageError) -> [Int] {
     var order: [Int] = []
     for name in text.split(separator: ",", omittingEmptySubsequences: false) {
       let index = try index(
-        of: name.trimmingCharacters(in: .whitespaces), in: names, option: "--order")
+        of: name.trimmingCharacters(in: .whitespaces), in: entries, option: "--order")
       guard !order.contains(index) else {
         throw .conflict(
           subject: "--order", problem: "\(name) stands there twice",
@@ -151,8 +166,8 @@ enum RegisterSeriesCommand: Command {
       }
       order.append(index)
     }
-    guard order.count == names.count else {
-      let missing = names.indices.filter { !order.contains($0) }.map { names[$0] }
+    guard order.count == entries.count else {
+      let missing = entries.indices.filter { !order.contains($0) }.map { entries[$0].name }
       throw .conflict(
         subject: "--order", problem: "\(missing.joined(separator: ", ")) is missing",
         advice: "name every slide of the folder")

@@ -13,11 +13,6 @@ enum TransformInputs {
   static func transform(_ path: String) throws -> SectionTransform {
     try SectionTransform(data: Files.data(path), name: path)
   }
-
-  /// The text of a file; bytes that are no UTF-8 become replacement characters.
-  static func text(_ path: String) throws -> String {
-    String(decoding: try Files.data(path), as: UTF8.self)
-  }
 }
 
 /// `restain transform points --transform T IN -o OUT`: points from one section's frame to the other's.
@@ -32,8 +27,8 @@ enum TransformPointsCommand: Command {
     "transform points", "move points from one section's frame to the other's",
     discussion: """
       Takes points of the moving slide to the fixed slide, with --inverse the other way; both in \
-      level-0 pixels. CSV needs columns x and y; GeoJSON, as QuPath writes it, may hold any geometry. \
-      Everything else in the file is kept.
+      level-0 pixels. CSV, with commas, semicolons or tabs, needs columns x and y; GeoJSON, as QuPath \
+      writes it, may hold any geometry. Everything else in the file is kept.
       """,
     operands: [Operand("IN", "CSV or GeoJSON of points")],
     options: [
@@ -71,7 +66,7 @@ enum TransformPointsCommand: Command {
       let file = try GeometryFile(data: Files.data(path), name: path)
       data = try file.mapped(move).data()
     } else {
-      let table = try PointTable(text: TransformInputs.text(path), name: path)
+      let table = try PointTable(data: Files.data(path), name: path)
       data = Data(table.mapped(move).text.utf8)
     }
     try DurableFile.write(data, to: context[output])
