@@ -37,12 +37,26 @@ struct BlockMatchesTests {
   }
 
   private func matches(
-    _ fixed: Plane, tissue: Plane? = nil, moving: Plane, threads: Int = 2
+    _ fixed: Plane, tissue: Plane? = nil, moving: Plane, inside: Plane? = nil, threads: Int = 2
   ) -> BlockMatches {
     BlockMatches(
       fixed: fixed, tissue: tissue ?? Plane(width: size, height: size, filledWith: 1),
-      moving: moving, inside: Plane(width: size, height: size, filledWith: 1), columns: knots,
+      moving: moving, inside: inside ?? Plane(width: size, height: size, filledWith: 1),
+      columns: knots,
       rows: knots, loop: RowLoop(threadCount: threads))
+  }
+
+  @Test("a block beyond what the moving section shows counts for nothing")
+  func beyond() {
+    let moving = texture(seed: 6)
+    var inside = Plane(width: size, height: size, filledWith: 1)
+    for row in 0..<size { for column in size / 2..<size { inside[column, row] = 0 } }
+    let found = matches(shifted(moving), moving: moving, inside: inside)
+    let edge = size / 2 / BlockMatches.knotPixels
+    for row in 3..<knots - 3 {
+      #expect(found.weights[row * knots + edge - 2] > 0.25)
+      #expect(found.weights[row * knots + edge + 1] == 0)
+    }
   }
 
   @Test("a planted displacement is found within half a pixel")

@@ -109,7 +109,7 @@ struct PointFileTests {
     }
     let table = try PointTable(data: Data(bytes), name: "t")
     #expect(table == (try PointTable(data: Data(text.utf8), name: "t")))
-    #expect(table.pointsByName == ["ä😀": Level0Point(x: 1, y: 2)])
+    #expect(try table.pointsByName == ["ä😀": Level0Point(x: 1, y: 2)])
   }
 
   @Test("every geometry moves and everything else stays")
