@@ -39,6 +39,7 @@ struct SectionLevel: Sendable {
   /// Whether a place lies on the slide and its pixel may be trusted.
   ///
   /// - Parameter point: Microns from the corner.
+  /// - Returns: False beyond the slide and on pen or filling.
   func isKnown(at point: MicronPoint) -> Bool {
     let (x, y) = (point.x / pixelSize, point.y / pixelSize)
     guard x >= 0, y >= 0, x < Double(width), y < Double(height) else { return false }

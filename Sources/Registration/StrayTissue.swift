@@ -5,8 +5,9 @@ struct StrayTissue {
   /// Of the moving tissue, the share that lies in such pieces or beyond the fixed slide.
   let movingShare: Double
 
-  /// What both sections have elsewhere than the other. Tissue that one of them has lost is missing on one side
-  /// alone.
+  /// What both sections have elsewhere than the other.
+  ///
+  /// Tissue that one of them has lost is missing on one side alone.
   var share: Double { min(fixedShare, movingShare) }
 
   /// A piece of which less lies on the other section's tissue lies on its glass.

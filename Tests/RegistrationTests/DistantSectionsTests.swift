@@ -61,7 +61,15 @@ struct DistantSectionsTests {
 
   @Test("are found near the edges as well where a ground that was not scanned surrounds them")
   func ground() throws {
-    let sections = try DistantSections(tissue: .glandular, depthMicrons: 15, seed: 12)
+    // One pair scatters by a tenth either way.
+    let errors = try [12, 14, 16].map(edgeErrors)
+    let grounded = errors.reduce(0) { $0 + $1.grounded }
+    #expect(grounded < 1.07 * errors.reduce(0) { $0 + $1.plain }, "\(errors)")
+  }
+
+  /// The median errors near the edges with and without a ground around the moving section, in microns.
+  private func edgeErrors(seed: UInt64) throws -> (grounded: Double, plain: Double) {
+    let sections = try DistantSections(tissue: .glandular, depthMicrons: 15, seed: seed)
     let (fixed, moving) = images(sections)
     let border = 60
     var picture = RGBImage(
@@ -88,7 +96,7 @@ struct DistantSectionsTests {
           return MicronPoint(x: found.x - shift, y: found.y - shift).distance(to: $0.truth)
         })
     }
-    #expect(error(ground, border: border) < 1.07 * error(moving, border: 0))
+    return (error(ground, border: border), error(moving, border: 0))
   }
 
   @Test("are found better by gradients and densities together than by local correlation")
