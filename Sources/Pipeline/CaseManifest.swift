@@ -63,6 +63,9 @@ public struct CaseManifest: Codable, Sendable, Equatable {
     /// The section that it is for: all after the first space of its name, since sections may have spaces in theirs.
     var section: Substring { name.drop { $0 != " " }.dropFirst() }
 
+    /// Whether someone has to look at its result.
+    var needsReview: Bool { facts["status"] == CaseSection.needsReview }
+
     enum CodingKeys: String, CodingKey {
       case name, status, fingerprint, outputs, message, figures, facts, seconds
       case peakMiB = "peak_mib"

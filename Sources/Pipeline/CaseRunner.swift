@@ -89,7 +89,7 @@ public struct CaseRunner {
   ) throws -> Outcome {
     let section = request.section
     let steps = manifest.steps.filter { $0.section == section }
-    let isReviewNeeded = steps.contains { $0.facts["status"] == "needs-review" }
+    let isReviewNeeded = steps.contains(where: \.needsReview)
     manifest.status = Self.status(of: manifest)
     let temporary = errors.first { environment.isTemporary($0) }
     do {
@@ -112,8 +112,8 @@ public struct CaseRunner {
   /// `failed` where a step failed, else `needs-review` where a registration does, else `ok`.
   static func status(of manifest: CaseManifest) -> String {
     if manifest.steps.contains(where: { $0.status == .failed }) { return "failed" }
-    if manifest.steps.contains(where: { $0.facts["status"] == "needs-review" }) {
-      return "needs-review"
+    if manifest.steps.contains(where: \.needsReview) {
+      return CaseSection.needsReview
     }
     return "ok"
   }

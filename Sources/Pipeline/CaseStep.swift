@@ -1,4 +1,5 @@
 public import Reporting
+import Slides
 
 /// One step of a case: what it depends on, what it writes, and how.
 struct CaseStep {
@@ -43,7 +44,7 @@ struct CaseStepResult {
     facts["status"] = CaseSection.needsReview
     facts["reasons"] = [facts["reasons"] ?? "", "damaged-slide"].filter { !$0.isEmpty }
       .joined(separator: " ")
-    let text = "\(path): \(damage); look at that place of the result"
+    let text = DamagedTile.warning(damage, path: path)
     message = [message, text].compactMap(\.self).joined(separator: "; ")
   }
 }

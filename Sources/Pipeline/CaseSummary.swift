@@ -60,7 +60,7 @@ struct CaseSection {
   static let needsReview = "needs-review"
 
   /// Whether someone has to look at a step's result.
-  var needsReview: Bool { steps.contains { $0.facts["status"] == Self.needsReview } }
+  var needsReview: Bool { steps.contains(where: \.needsReview) }
 
   /// The reasons of all steps, each once.
   private var reasons: String {

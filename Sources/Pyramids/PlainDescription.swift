@@ -22,7 +22,7 @@ enum PlainDescription {
       : "\(full.width)x\(full.height) -> \(level.width)x\(level.height)"
     var parts = ["Aperio Image Library v11.2.1 \r\n\(size) (256x256)"]
     // The format knows square pixels only; without these, readers take the TIFF resolution of each axis.
-    if let pixelSize = options.pixelSize, isSquare(pixelSize) {
+    if let pixelSize = options.pixelSize, pixelSize.isSquare {
       // 10 µm/px is what a camera of 10 µm pixels sees at 1×; the scanners round 20.1 to 20.
       parts.append("AppMag = \(Int((10 / pixelSize.mean).rounded()))")
       parts.append("MPP = \(pixelSize.mean)")
@@ -39,11 +39,6 @@ enum PlainDescription {
   static func aperioThumbnail(_ size: PyramidLevel, of full: PyramidLevel) -> String {
     "Aperio Image Library v11.2.1 \r\n\(full.width)x\(full.height) -> "
       + "\(size.width)x\(size.height) - "
-  }
-
-  /// Axes that differ by more than 0.5 % are no rounding of one pixel size.
-  private static func isSquare(_ pixelSize: PixelSize) -> Bool {
-    abs(pixelSize.x / pixelSize.y - 1) <= 0.005
   }
 
   private static func pairs(

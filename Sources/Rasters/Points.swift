@@ -75,6 +75,14 @@ public struct PixelSize: Hashable, Codable, Sendable {
   /// Makes the size of a square pixel, in microns.
   public init(_ microns: Double) { self.init(x: microns, y: microns) }
 
+  /// Whether a slide scanner can have it.
+  public var isPlausible: Bool {
+    Self.plausibleMicrons.contains(x) && Self.plausibleMicrons.contains(y)
+  }
+
+  /// Whether the axes differ by no more than 0.5 %, as two roundings of one pixel size do.
+  public var isSquare: Bool { abs(x / y - 1) <= 0.005 }
+
   /// The mean of the two axes, in microns; what "the pixel size" means where one number is asked for.
   public var mean: Double { (x + y) / 2 }
 }

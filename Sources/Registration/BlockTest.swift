@@ -158,11 +158,11 @@ package struct BlockTest {
   /// Of the blocks that can be judged, those whose five by five neighbourhood has far fewer near matches than the
   /// section has where it fits.
   ///
-  /// Of a piece of tissue too small for that (at least four blocks) the whole piece counts instead.
-  /// A near match is a clear one within ``supportMicrons``, times the scale. What the section has where it fits is
-  /// the ninth decile of its neighbourhoods, or what its best piece has: the mean would fall with the very
-  /// places that do not fit, and of twelve pieces one may be all that fits. A neighbourhood is unsupported when it has less than a quarter of that and chance (a binomial draw) would
-  /// leave it so few once in a hundred times at most.
+  /// Of a piece of tissue too small for that (at least four blocks) the whole piece counts instead. A near match is
+  /// a clear one within ``supportMicrons``, times the scale. What the section has where it fits is the ninth
+  /// decile of its neighbourhoods, or what its best piece has: the mean would fall with the very places that do
+  /// not fit, and of twelve pieces one may be all that fits. A neighbourhood is unsupported when it has less
+  /// than a quarter of that and chance (a binomial draw) would leave it so few once in a hundred times at most.
   private static func unsupportedShare(_ values: [Float], columns: Int, rows: Int) -> Double {
     let pieces = ConnectedParts(values.map { $0 > -1.5 }, columns: columns, rows: rows)
     var nearOfPiece = [Int](repeating: 0, count: pieces.sizes.count)

@@ -219,10 +219,7 @@ struct RegistrationJudge {
 
   /// At the pixel size at which pieces are told from each other.
   private func strayTissue(_ option: Option) -> StrayTissue {
-    let level =
-      run.levelIndices.first {
-        run.fixed.levels[$0].pixelSize >= RegistrationRun.comparedPixelSize
-      } ?? run.levelIndices.upperBound - 1
+    let level = run.comparedLevel
     return StrayTissue(
       fixed: run.fixed.levels[level],
       warped: planes(option.affine, option.displacement, level: level),

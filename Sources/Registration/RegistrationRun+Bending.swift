@@ -152,9 +152,7 @@ extension RegistrationRun {
       matched(BendingStart(affine: pose, isMatched: true)),
       BendingStart(affine: straightenedBothWays(pose), isMatched: false),
     ]
-    let level =
-      levelIndices.first { fixed.levels[$0].pixelSize >= Self.comparedPixelSize }
-      ?? levelIndices.upperBound - 1
+    let level = comparedLevel
     var found: [(start: BendingStart, score: Double)] = []
     for var start in starts where RegistrationJudge.hasPlausibleScale(start.affine) {
       let grid = coarselyBent(start, options.bendings[0], through: level)
@@ -195,6 +193,12 @@ extension RegistrationRun {
         .distance(to: other.affine.place($0, bentBy: other.bent?.grid))
     }.sorted()
     return distances.isEmpty || distances[distances.count * 9 / 10] < Self.comparedPixelSize
+  }
+
+  /// The level at which ways to begin are compared, and pieces of tissue told from each other.
+  var comparedLevel: Int {
+    levelIndices.first { fixed.levels[$0].pixelSize >= Self.comparedPixelSize }
+      ?? levelIndices.upperBound - 1
   }
 
   var levelIndices: Range<Int> { 0..<min(fixed.levels.count, moving.levels.count) }

@@ -68,8 +68,7 @@ extension SectionFrame {
     else {
       return "\(name) has \(width) × \(height) pixels"
     }
-    let sizes = PixelSize.plausibleMicrons
-    guard sizes.contains(pixelSize.x), sizes.contains(pixelSize.y) else {
+    guard pixelSize.isPlausible else {
       return "\(name) has a pixel size of \(pixelSize.x) × \(pixelSize.y) µm"
     }
     return nil

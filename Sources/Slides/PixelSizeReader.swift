@@ -11,8 +11,8 @@ struct PixelSizeReader {
 
   func found() -> (size: PixelSize, source: PixelSizeSource)? {
     if let option { return (PixelSize(option), .option) }
-    if let size = openSlideSize(), PixelSizeReader.isPlausible(size) { return (size, .openslide) }
-    if let size = tiffResolutionSize(), PixelSizeReader.isPlausible(size) {
+    if let size = openSlideSize(), size.isPlausible { return (size, .openslide) }
+    if let size = tiffResolutionSize(), size.isPlausible {
       return (size, .tiffResolution)
     }
     if let size = omeSize() { return (size, .omeXML) }
@@ -43,11 +43,6 @@ struct PixelSizeReader {
     }
   }
 
-  static func isPlausible(_ size: PixelSize) -> Bool {
-    PixelSize.plausibleMicrons.contains(size.x)
-      && PixelSize.plausibleMicrons.contains(size.y)
-  }
-
   /// The size that OpenSlide tells, plausible or not.
   func openSlideSize() -> PixelSize? {
     guard let x = number("openslide.mpp-x") ?? number("openslide.mpp-y"),
@@ -59,7 +54,7 @@ struct PixelSizeReader {
   private func omeSize() -> PixelSize? {
     let texts = [properties["tiff.ImageDescription"], tags?.imageDescription]
     for text in texts.compactMap(\.self) {
-      if let size = OMEPixelSize.read(text), PixelSizeReader.isPlausible(size) { return size }
+      if let size = OMEPixelSize.read(text), size.isPlausible { return size }
     }
     return nil
   }

@@ -22,6 +22,18 @@ extension DamagedTile {
   }
 }
 
+extension DamagedTile {
+  /// What is to be told of a result that was made from a damaged slide.
+  ///
+  /// - Parameters:
+  ///   - damage: What ``summary(of:)`` says.
+  ///   - path: The slide.
+  /// - Returns: One line: the slide, the problem, the next step.
+  public static func warning(_ damage: String, path: String) -> String {
+    "\(path): \(damage); look at that place of the result"
+  }
+}
+
 extension Slide {
   /// The tiles read so far whose data are damaged though they decode, in the order of the file.
   ///

@@ -5,21 +5,18 @@ enum SlideProblems {
   /// Above this many pixels a slide without lower levels is slow to look at.
   private static let pixelsNeedingLevels = 4096 * 4096
 
-  /// Axes that differ by more than this are no rounding of one pixel size.
-  private static let squareTolerance = 0.005
-
   static func list(
     reader: PixelSizeReader, found: (size: PixelSize, source: PixelSizeSource)?,
     levels: [SlideLevel]
   ) -> [String] {
     var problems: [String] = []
-    if let size = reader.tiffResolutionSize(), !PixelSizeReader.isPlausible(size),
+    if let size = reader.tiffResolutionSize(), !size.isPlausible,
       found?.source != .openslide
     {
       problems.append(
         "the TIFF resolution of \(rounded(size.x)) µm a pixel is not plausible and is ignored")
     }
-    if let size = reader.openSlideSize(), !PixelSizeReader.isPlausible(size),
+    if let size = reader.openSlideSize(), !size.isPlausible,
       found?.source != .option
     {
       problems.append(
@@ -29,7 +26,7 @@ enum SlideProblems {
       problems.append("no pixel size; pass --slide-pixel-size MICRONS")
       return problems + levelProblems(levels)
     }
-    if abs(found.size.x / found.size.y - 1) > squareTolerance {
+    if !found.size.isSquare {
       problems.append(
         "pixels are not square: \(rounded(found.size.x)) × \(rounded(found.size.y)) µm")
     }

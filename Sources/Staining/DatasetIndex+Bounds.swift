@@ -2,7 +2,7 @@ import Rasters
 
 extension DatasetIndex {
   /// Edges of tiles that a data set can have, in pixels.
-  static let tileSizes = 32...4096
+  public static let tileSizes = 32...4096
   /// More pixels than any slide has in a row or column, and more tiles than any case has; sums of them can be
   /// counted.
   private static let largestCount = 1 << 30

@@ -170,7 +170,7 @@ public final class WatchService {
   public var isWaitingForDisk: Bool { isPaused }
 
   /// Whether what is left to do waits for free disk or for the inbox.
-  public var isHeldUp: Bool { isPaused || isInboxGone }
+  public var isHeldUp: Bool { isWaitingForDisk || isInboxGone }
 
   /// Takes no more jobs and asks the workers to stop; tick until ``isFinished``.
   public func stop() {

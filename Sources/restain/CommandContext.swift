@@ -1,6 +1,7 @@
 import CommandLineKit
 import Foundation
 import Reporting
+import Slides
 import Synchronization
 
 /// What a command gets: its values, the ways to speak, and whether to stop.
@@ -21,6 +22,8 @@ struct CommandContext: Sendable {
   let environment: [String: String]
   /// The files that the last JSON line lists.
   private let outputs = OutputList()
+  /// The settings that the command works with.
+  let settings = KeptConfiguration()
   private let signals: StopSignals
 
   init(
@@ -126,7 +129,7 @@ extension CommandContext {
   /// - Returns: `partial` for a damaged slide.
   func status(damage: String?, of path: String) -> ExitStatus {
     guard let damage else { return .success }
-    warn("\(path): \(damage); look at that place of the result")
+    warn(DamagedTile.warning(damage, path: path))
     return .partial
   }
 

@@ -1,6 +1,7 @@
 import CommandLineKit
 import Foundation
 import Settings
+import Synchronization
 
 /// Finds the configuration of a command.
 enum Configurations {
@@ -10,9 +11,16 @@ enum Configurations {
       .configuration(at: path)
   }
 
-  /// The settings of a command: the file of `--config`, else the system's file, else the defaults;
-  /// then the global options over them.
+  /// The settings of a command, read once: see ``read(_:)``.
   static func configuration(_ context: CommandContext) throws(SettingsError) -> Configuration {
+    if let known = context.settings.configuration { return known }
+    let configuration = try read(context)
+    context.settings.keep(configuration)
+    return configuration
+  }
+
+  /// The file of `--config`, else the system's file, else the defaults; then the global options over them.
+  private static func read(_ context: CommandContext) throws(SettingsError) -> Configuration {
     var configuration = Configuration()
     if let path = context[GlobalOptions.config] {
       configuration = try file(path)
@@ -33,4 +41,13 @@ enum Configurations {
     }
     return configuration
   }
+}
+
+/// The settings of a command once they were read, from whatever thread asks for them.
+final class KeptConfiguration: Sendable {
+  private let kept: Mutex<Configuration?> = Mutex(nil)
+
+  var configuration: Configuration? { kept.withLock { $0 } }
+
+  func keep(_ configuration: Configuration) { kept.withLock { $0 = configuration } }
 }

@@ -210,8 +210,7 @@ struct BridgeJobTests {
   @Test("--joint is refused for other architectures and beside --trajectory")
   func jointUsage() throws {
     try paint(size: 512)
-    let pix2pix = SharedData.packageFolder
-      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
+    let pix2pix = SharedData.demoModel
     let other = try tool.run(
       convert(pix2pix, "x.tif", ["--joint"]).filter { $0 != "--steps" && $0 != "3" })
     #expect(other.status == 64)

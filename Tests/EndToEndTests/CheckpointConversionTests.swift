@@ -46,6 +46,19 @@ struct CheckpointConversionTests {
     return try Slide(path: path).read(PixelRegion(x: 0, y: 0, width: 512, height: 256), level: 0)
   }
 
+  /// What a conversion of all tiles of a slide tells under a name, or its plan.
+  private func figure(
+    _ name: String, _ slide: String, _ model: String, _ more: [String]
+  ) throws -> Double {
+    let outcome = try tool.run(
+      [
+        "convert", slide, "--model", scratch.path(model), "-o", scratch.path("out.tif"),
+        "--all-tiles", "--json",
+      ] + more)
+    #expect(outcome.status == 0, "\(outcome.diagnostics)")
+    return try #require(SlideFiles.object(outcome.output)[name] as? Double)
+  }
+
   @Test("the memory that a plan tells is about what the work takes", arguments: [1, 2])
   func memory(threadCount: Int) throws {
     let model = StainModel(
@@ -57,15 +70,7 @@ struct CheckpointConversionTests {
     let slide = scratch.path("large.tif")
     try SlideFiles.write(RGBImage(width: 1024, height: 1024), to: slide)
     func figure(_ name: String, _ more: [String]) throws -> Double {
-      let outcome = try tool.run(
-        [
-          "convert", slide, "--model", scratch.path("wide.safetensors"), "-o",
-          scratch.path("out.tif"), "--all-tiles", "--threads", "\(threadCount)", "--json",
-        ] + more)
-      #expect(outcome.status == 0, "\(outcome.diagnostics)")
-      let fields =
-        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
-      return try #require(fields?[name] as? Double)
+      try self.figure(name, slide, "wide.safetensors", ["--threads", "\(threadCount)"] + more)
     }
     let predicted = try figure("memory_mib", ["--dry-run"])
     let measured = try figure("peak_mib", [])
@@ -83,15 +88,7 @@ struct CheckpointConversionTests {
     let slide = scratch.path("wide.tif")
     try SlideFiles.write(RGBImage(width: 60_000, height: 512), to: slide)
     func figure(_ name: String, _ more: [String]) throws -> Double {
-      let outcome = try tool.run(
-        [
-          "convert", slide, "--model", scratch.path("same.safetensors"), "-o",
-          scratch.path("out.tif"), "--all-tiles", "--json",
-        ] + more)
-      #expect(outcome.status == 0, "\(outcome.diagnostics)")
-      let fields =
-        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
-      return try #require(fields?[name] as? Double)
+      try self.figure(name, slide, "same.safetensors", more)
     }
     let predicted = try figure("memory_mib", ["--dry-run"])
     let measured = try figure("peak_mib", [])
@@ -142,8 +139,7 @@ struct CheckpointConversionTests {
       case "avx2": ["avx2", "baseline"]
       default: ["baseline"]
       }
-    let model = SharedData.packageFolder
-      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
+    let model = SharedData.demoModel
     _ = try tool.run(
       ["phantom", "-o", scratch.path("phantom"), "--size", "768", "--seed", "11", "--quiet"])
     for mode in ["running", "reference", "interpolated"] {

@@ -129,10 +129,7 @@ struct CommandLineTests {
     #expect(try plannedMemory(16) > plannedMemory(1))
   }
 
-  private static var model: String {
-    SharedData.packageFolder
-      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
-  }
+  private static let model = SharedData.demoModel
 
   @Test("a region that no slide has is refused", arguments: ["9223372036854775807,0,256,256"])
   func region(text: String) throws {

@@ -41,10 +41,7 @@ struct DamagedSlideTests {
     try bytes.write(to: URL(fileURLWithPath: path))
   }
 
-  private var model: String {
-    SharedData.packageFolder
-      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
-  }
+  private let model = SharedData.demoModel
 
   /// Finished, with one warning that names the slide and the damage.
   private func expectDamage(_ outcome: CommandLineTool.Outcome, output: String) {

@@ -46,8 +46,7 @@ struct LyingHeaderTests {
   func memory() throws {
     let path = folder.path("A1_Ki67.tif")
     try bomb().write(to: URL(fileURLWithPath: path))
-    let model = SharedData.packageFolder
-      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
+    let model = SharedData.demoModel
     let output = folder.path("o.tif")
     let convert = [
       "convert", path, "--model", model, "-o", output, "--slide-pixel-size", "0.5",

@@ -27,10 +27,7 @@ struct MainJobTests {
       atPath: scratch.path("phantom/phantom_HE.tif"), toPath: fixed)
   }
 
-  private var model: String {
-    SharedData.packageFolder
-      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
-  }
+  private let model = SharedData.demoModel
 
   private func runCase(_ folder: String, _ more: [String] = []) throws -> CommandLineTool.Outcome {
     try tool.run(

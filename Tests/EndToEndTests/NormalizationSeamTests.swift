@@ -45,8 +45,7 @@ struct NormalizationSeamTests {
   private func converted(
     _ name: String, _ mode: String, _ more: String...
   ) throws -> RGBImage {
-    let model = SharedData.packageFolder
-      .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
+    let model = SharedData.demoModel
     let outcome = try tool.run(
       [
         "convert", scratch.path("\(name).tif"), "--model", model, "-o", scratch.path("out.tif"),

@@ -20,8 +20,7 @@ struct OutputSafetyTests {
     try SlideFiles.write(SlideFiles.tissue(width: 300, height: 300), to: slide)
     model = folder.path("model.safetensors")
     try FileManager.default.copyItem(
-      atPath: SharedData.packageFolder
-        .appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path,
+      atPath: SharedData.demoModel,
       toPath: model)
   }
 

@@ -15,6 +15,10 @@ public enum SharedData {
   public static let packageFolder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
+  /// The model that the demo runs with.
+  public static let demoModel: String =
+    packageFolder.appendingPathComponent("watch-config/models/ihc2he-phantom.safetensors").path
+
   /// Whether the real data lies beside the checkout; the condition of tests that need it.
   public static var isPresent: Bool { FileManager.default.fileExists(atPath: folder.path) }
 

@@ -18,7 +18,7 @@ enum ConvertCommand: Command {
   static let output = Option<String>.required(
     "output", short: "o", .path("OUT.tif"), "pyramid to write")
   static let overlap = Option<Int>.value(
-    "overlap", .integer("PX", in: 0...128), default: "64",
+    "overlap", .integer("PX", in: 0...TilePlan.standardTileSize / 2), default: "64",
     "pixels that neighbouring tiles share; 0 is the plain grid")
   static let allTiles = Option.flag("all-tiles", "convert background, too")
   static let normalization = Option<NormalizationMode?>.optional(

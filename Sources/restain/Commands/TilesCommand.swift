@@ -17,7 +17,8 @@ enum TilesCommand: Command {
   static let caseName = Option<String?>.optional(
     "case", .text("NAME"), "name of the case; from the moving slide's name if not given")
   static let tile = Option<Int?>.optional(
-    "tile", .integer("PX", in: 32...4096), "edge of a tile; 256, or the data set's own")
+    "tile", .integer("PX", in: DatasetIndex.tileSizes), "edge of a tile; 256, or the data set's own"
+  )
   static let overlap = Option<Int?>.optional(
     "overlap", .integer("PX", in: 0...2048),
     "pixels that neighbouring tiles share inside a square; 64, but a quarter of a smaller tile")
