@@ -18,13 +18,17 @@ extension SlideConversion {
       context.parallelism.threadCount * converter.batchSize * plan.tileSize * plan.tileSize
     // A tile under way: source, values in and out, weighted sums, some 25 floats a pixel at most; its layers
     // are the converter's.
-    return Self.programMemory + strip + sums + pyramid + tiles * 100
+    // Two caches of tiles: OpenSlide's own and the tile reader's.
+    let caches = 2 * min(Self.tileCache, 4 * source.slide.storedPixelCount)
+    return Self.programMemory + caches + strip + sums + pyramid + tiles * 100
       + converter.memory(threadCount: context.parallelism.threadCount)
       + (jointStitcher()?.memory ?? 0)
   }
 
-  /// 96 MiB: the process with its libraries, and 32 MiB each of tiles that OpenSlide and the tile reader keep.
-  private static let programMemory = 96 << 20
+  /// The process with its libraries.
+  private static let programMemory = 32 << 20
+  /// What a cache of decoded tiles holds at most; no more than the slide has.
+  private static let tileCache = 32 << 20
 
   /// Tiles with tissue, from an overview of the slide; what a dry run tells.
   public func estimatedTissueTiles() throws -> Int {
