@@ -160,10 +160,18 @@ package struct BlockTest {
   ///
   /// Of a piece of tissue too small for that (at least four blocks) the whole piece counts instead. A near match is
   /// a clear one within ``supportMicrons``, times the scale. What the section has where it fits is the ninth
-  /// decile of its neighbourhoods, or what its best piece has: the mean would fall with the very places that do
+  /// decile of its neighbourhoods, or what its best piece has at least: the mean would fall with the very places that do
   /// not fit, and of twelve pieces one may be all that fits. A neighbourhood is unsupported when it has less
   /// than a quarter of that and chance (a binomial draw) would leave it so few once in a hundred times at most.
-  private static func unsupportedShare(_ values: [Float], columns: Int, rows: Int) -> Double {
+  ///
+  /// - Parameters:
+  ///   - values: Row by row, microns divided by the scale; −1 without a clear match, −2 without tissue.
+  ///   - columns: Blocks in a row.
+  ///   - rows: Rows of blocks.
+  /// - Returns: A share of the blocks that can be judged; 0 where none can.
+  package static func unsupportedShare(
+    _ values: [Float], columns: Int, rows: Int
+  ) -> Double {
     let pieces = ConnectedParts(values.map { $0 > -1.5 }, columns: columns, rows: rows)
     var nearOfPiece = [Int](repeating: 0, count: pieces.sizes.count)
     for (index, value) in values.enumerated() where value >= 0 && value <= supportMicrons {
@@ -192,14 +200,31 @@ package struct BlockTest {
     guard !places.isEmpty else { return 0 }
     let shares = places.map { Double($0.near) / Double($0.count) }.sorted()
     let best =
-      pieces.sizes.indices.filter { pieces.sizes[$0] >= 12 }
-      .map { Double(nearOfPiece[$0]) / Double(pieces.sizes[$0]) }.max() ?? 0
+      pieces.sizes.indices.map { leastShare(nearOfPiece[$0], of: pieces.sizes[$0]) }.max() ?? 0
     let usual = min(0.99, max(shares[shares.count * 9 / 10], best))
     let unsupported = places.count { place in
       Double(place.near) < 0.25 * usual * Double(place.count)
         && lowerTail(place.near, of: place.count, share: usual) < 0.01
     }
     return Double(unsupported) / Double(places.count)
+  }
+
+  /// The share of which chance would leave `near` of `count` or more once in a hundred times: what a piece has
+  /// at least, however few its blocks are.
+  ///
+  /// Reference: Clopper and Pearson 1934, Biometrika 26:404, the lower limit.
+  private static func leastShare(_ near: Int, of count: Int) -> Double {
+    guard near > 0 else { return 0 }
+    var range = 0.0...(Double(near) / Double(count))
+    for _ in 0..<30 {
+      let middle = (range.lowerBound + range.upperBound) / 2
+      if 1 - lowerTail(near - 1, of: count, share: middle) < 0.01 {
+        range = middle...range.upperBound
+      } else {
+        range = range.lowerBound...middle
+      }
+    }
+    return range.lowerBound
   }
 
   /// The probability of at most `near` of `count` where each comes with a probability.

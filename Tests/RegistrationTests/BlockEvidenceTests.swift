@@ -91,6 +91,36 @@ struct BlockEvidenceTests {
     #expect([off, off].leastByChance == 0)
   }
 
+  /// Twelve pieces of eight blocks, four by two, with glass between them; of each so many have a near match.
+  private func pieces(near: [Int]) -> (values: [Float], columns: Int, rows: Int) {
+    let (columns, rows) = (24, 12)
+    var values = [Float](repeating: -2, count: columns * rows)
+    for (piece, count) in near.enumerated() {
+      for block in 0..<8 {
+        let x = piece % 4 * 6 + block % 4
+        let y = piece / 4 * 4 + block / 4
+        values[y * columns + x] = block < count ? 5 : -1
+      }
+    }
+    return (values, columns, rows)
+  }
+
+  @Test("one small piece that fits shows that the others do not")
+  func smallPieces() {
+    func share(_ near: [Int]) -> Double {
+      let (values, columns, rows) = pieces(near: near)
+      return BlockTest.unsupportedShare(values, columns: columns, rows: rows)
+    }
+    var one = [Int](repeating: 0, count: 12)
+    one[6] = 8
+    #expect(abs(share(one) - 11.0 / 12) < 1e-9)
+    // Where a third of the blocks has a match everywhere, a piece that has more says nothing of the others.
+    var lucky = [Int](repeating: 3, count: 12)
+    lucky[6] = 6
+    #expect(share(lucky) == 0)
+    #expect(share([Int](repeating: 0, count: 12)) == 0)
+  }
+
   private func image(_ picture: RGBImage) -> SectionImage {
     SectionImage(
       image: picture, pixelSize: DistantSections.pixelSize,
