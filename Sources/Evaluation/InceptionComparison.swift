@@ -103,21 +103,21 @@ public struct InceptionComparison: Sendable {
   ///
   /// - Parameters:
   ///   - looks: What the network makes of them.
-  ///   - checkCancellation: May throw to stop.
+  ///   - progress: Told the share of the work that is done; may throw to stop.
   /// - Returns: Moments and floors.
-  /// - Throws: ``EvaluationError/notFinite``, what `checkCancellation` throws.
+  /// - Throws: ``EvaluationError/notFinite``, what `progress` throws.
   public func reference(
-    _ looks: Looks, checkCancellation: () throws -> Void = {}
+    _ looks: Looks, progress: (_ share: Double) throws -> Void = { _ in }
   ) throws -> Reference {
     try Self.requireFinite(looks)
     let (first, second) = looks.features.halves(seed: Self.seed)
     guard
       let floor = FeatureMoments(first).frechetDistance(to: FeatureMoments(second))
     else { throw EvaluationError.notFinite }
-    try checkCancellation()
+    try progress(0)
     return Reference(
       features: looks.features, moments: FeatureMoments(looks.features), frechetFloor: floor,
-      kernelFloor: try kernelDistance(first, second, checkCancellation).mean)
+      kernelFloor: try kernelDistance(first, second, progress).mean)
   }
 
   /// Compares a slide's tiles with the real ones.
@@ -125,17 +125,17 @@ public struct InceptionComparison: Sendable {
   /// - Parameters:
   ///   - looks: What the network makes of the slide's tiles.
   ///   - reference: The same of the real ones.
-  ///   - checkCancellation: May throw to stop.
+  ///   - progress: Told the share of the work that is done; may throw to stop.
   /// - Returns: All figures.
-  /// - Throws: ``EvaluationError/notFinite``, what `checkCancellation` throws.
+  /// - Throws: ``EvaluationError/notFinite``, what `progress` throws.
   public func figures(
-    _ looks: Looks, reference: Reference, checkCancellation: () throws -> Void = {}
+    _ looks: Looks, reference: Reference, progress: (_ share: Double) throws -> Void = { _ in }
   ) throws -> InceptionFigures {
     try Self.requireFinite(looks)
     guard let distance = reference.moments.frechetDistance(to: FeatureMoments(looks.features))
     else { throw EvaluationError.notFinite }
-    try checkCancellation()
-    let kernel = try kernelDistance(reference.features, looks.features, checkCancellation)
+    try progress(0)
+    let kernel = try kernelDistance(reference.features, looks.features, progress)
     let score = InceptionScore(logits: looks.logits, seed: Self.seed)
     return InceptionFigures(
       frechetDistance: distance, frechetFloor: reference.frechetFloor,
@@ -145,11 +145,11 @@ public struct InceptionComparison: Sendable {
   }
 
   private func kernelDistance(
-    _ first: FeatureTable, _ second: FeatureTable, _ checkCancellation: () throws -> Void
+    _ first: FeatureTable, _ second: FeatureTable, _ progress: (Double) throws -> Void
   ) throws -> KernelDistance {
     try KernelDistance(
       first, second, seed: Self.seed, parallelism: context.parallelism,
-      progress: checkCancellation)
+      progress: progress)
   }
 
   private static func requireFinite(_ looks: Looks) throws(EvaluationError) {

@@ -17,7 +17,7 @@ public struct KernelDistance: Hashable, Sendable {
   public let deviation: Double
 
   /// Subsets that are drawn.
-  static let subsetCount = 100
+  public static let subsetCount = 100
   /// Pictures of a subset, where there are so many.
   public static let largestSubset = 1000
 
@@ -30,11 +30,11 @@ public struct KernelDistance: Hashable, Sendable {
   ///     is one subset.
   ///   - seed: Decides the subsets.
   ///   - parallelism: How many threads compute; the result is the same for any.
-  ///   - progress: Told after every few subsets; may throw to stop.
+  ///   - progress: Told the share of the subsets that are done, after every few; may throw to stop.
   /// - Throws: What `progress` throws.
   public init(
     _ first: FeatureTable, _ second: FeatureTable, subsetSize: Int = largestSubset, seed: UInt64,
-    parallelism: Parallelism = .serial, progress: () throws -> Void = {}
+    parallelism: Parallelism = .serial, progress: (_ share: Double) throws -> Void = { _ in }
   ) throws {
     precondition(
       first.featureCount == second.featureCount,
@@ -56,7 +56,7 @@ public struct KernelDistance: Hashable, Sendable {
         let value = Self.discrepancy(Self.matrix(first, left), Self.matrix(second, right))
         values.withLock { $0[start + index] = value }
       }
-      try progress()
+      try progress(Double(end) / Double(subsetCount))
     }
     let found = values.withLock { $0 }
     let mean = found.reduce(0, +) / Double(subsetCount)

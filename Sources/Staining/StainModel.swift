@@ -25,10 +25,16 @@ public struct StainModel: Equatable, Sendable {
   /// Reads a model.
   ///
   /// - Parameter path: A `.safetensors` file.
-  /// - Throws: As ``ModelFile/init(path:)``; ``StainingError/malformedModel(path:reason:)``;
+  /// - Throws: As ``ModelFile/init(path:)`` and ``init(_:)``.
+  public init(path: String) throws(StainingError) { try self.init(try ModelFile(path: path)) }
+
+  /// Takes a model of a file that was read.
+  ///
+  /// - Parameter file: The file.
+  /// - Throws: ``StainingError/malformedModel(path:reason:)``;
   ///   ``StainingError/unsupportedModel(path:architecture:problem:)`` for a network that stains nothing.
-  public init(path: String) throws(StainingError) {
-    let file = try ModelFile(path: path)
+  public init(_ file: ModelFile) throws(StainingError) {
+    let path = file.path
     guard file.architecture != InceptionModel.architecture else {
       throw .unsupportedModel(
         path: path, architecture: InceptionModel.architecture,

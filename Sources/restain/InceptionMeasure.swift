@@ -30,16 +30,18 @@ struct InceptionMeasure {
       tiles: tiles, network: network,
       resize: context[EvaluateConversionCommand.inceptionResize], context: compute)
     let looks = try looks(at: frame.real, named: "real", comparison, context)
-    return InceptionMeasure(
-      comparison: comparison,
-      reference: try comparison.reference(looks) { try context.checkCancellation() },
-      context: context)
+    let reference = try comparing("real", context) {
+      try comparison.reference(looks, progress: $0)
+    }
+    return InceptionMeasure(comparison: comparison, reference: reference, context: context)
   }
 
   /// The figures of a slide in the frame of the real one.
   func figures(of source: any PixelSource, named name: String) throws -> InceptionFigures {
     let looks = try Self.looks(at: source, named: name, comparison, context)
-    return try comparison.figures(looks, reference: reference) { try context.checkCancellation() }
+    return try Self.comparing(name, context) {
+      try comparison.figures(looks, reference: reference, progress: $0)
+    }
   }
 
   /// The figures as a line for people.
@@ -80,6 +82,21 @@ struct InceptionMeasure {
     }
     context.progress.finish()
     return looks
+  }
+
+  /// Does the work of the formulas, which takes a while for thousands of tiles.
+  private static func comparing<Result>(
+    _ name: String, _ context: CommandContext,
+    _ work: (_ progress: (_ share: Double) throws -> Void) throws -> Result
+  ) throws -> Result {
+    context.progress.begin(
+      "compare features of \(name)", total: Double(KernelDistance.subsetCount), unit: "subsets")
+    let result = try work { share in
+      try context.checkCancellation()
+      context.progress.advance(to: share * Double(KernelDistance.subsetCount))
+    }
+    context.progress.finish()
+    return result
   }
 
   /// Whether tiles are enough; a warning where they are few.

@@ -143,7 +143,7 @@ struct InceptionFigureTests {
     struct Stop: Error {}
     let table = Self.table(70, 4, stream: 10)
     #expect(throws: Stop.self) {
-      try KernelDistance(table, table, subsetSize: 20, seed: 1) { throw Stop() }
+      try KernelDistance(table, table, subsetSize: 20, seed: 1) { _ in throw Stop() }
     }
   }
 

@@ -98,22 +98,26 @@ enum EvaluateConversionCommand: Command {
       }
     }
     let frame = try ComparisonFrame(context)
-    let tiles = try InceptionMeasure.of(frame, context)
+    let inception = try InceptionMeasure.of(frame, context)
     var result = ConversionResult(frame: frame)
-    result.quality = try measure(
-      frame.generatedInFrame(), named: "generated", frame, tiles, context)
+    result.quality = try measure(frame.generatedInFrame(), named: "generated", frame, context)
+    result.quality?.inception = try inception?.figures(
+      of: frame.generatedInFrame(), named: "generated")
     if let path = context[input] {
       let slide = try context.openSlide(path, pixelSize: inputPixelSize)
       let source = try slide.source(
         pixelSize: frame.generatedPixelSize.mean, option: "--input-pixel-size")
       result.input = try measure(
-        frame.inFrame(source, pixelSize: source.pixelSize), named: "input", frame, tiles, context)
+        frame.inFrame(source, pixelSize: source.pixelSize), named: "input", frame, context)
+      result.input?.inception = try inception?.figures(
+        of: frame.inFrame(source, pixelSize: source.pixelSize), named: "input")
       if let dataset = context[baseline] {
         let map = try ColorBaseline.map(fittedTo: dataset)
         let mapped = ColorMappedSource(source, map: map)
         result.baseline = try measure(
-          frame.inFrame(mapped, pixelSize: source.pixelSize), named: "baseline", frame, tiles,
-          context)
+          frame.inFrame(mapped, pixelSize: source.pixelSize), named: "baseline", frame, context)
+        result.baseline?.inception = try inception?.figures(
+          of: frame.inFrame(mapped, pixelSize: source.pixelSize), named: "baseline")
       }
     }
     result.seams = try seams(frame.generated, context)
@@ -128,23 +132,22 @@ enum EvaluateConversionCommand: Command {
       for line in result.table { context.print(line) }
     }
     // What was asked for and is not there.
-    return context[inception] != nil && tiles == nil ? .partial : .success
+    return context[Self.inception] != nil && inception == nil ? .partial : .success
   }
 
   private static func measure(
     _ source: any PixelSource, named name: String, _ frame: ComparisonFrame,
-    _ tiles: InceptionMeasure?, _ context: CommandContext
+    _ context: CommandContext
   ) throws -> ConversionQuality {
     let comparison = try frame.comparison(with: source)
     context.progress.begin("compare \(name)", total: Double(comparison.tileCount), unit: "tiles")
-    var quality = try comparison.measured(
+    let quality = try comparison.measured(
       parallelism: Parallelism(threadCount: context.threadCount)
     ) { tileCount in
       try context.checkCancellation()
       context.progress.advance(by: Double(tileCount))
     }
     context.progress.finish()
-    quality.inception = try tiles?.figures(of: source, named: name)
     return quality
   }
 

@@ -3,7 +3,6 @@ import Foundation
 import Networks
 import Reporting
 import Staining
-import Tensors
 
 /// `restain model info M`: what a model is and how it came about.
 enum ModelInfoCommand: Command {
@@ -13,12 +12,25 @@ enum ModelInfoCommand: Command {
     options: [SharedOptions.json.entry],
     examples: ["model info ki67.safetensors --json"])
 
-  private struct Result<Card: Encodable>: Encodable {
+  /// What `--json` prints.
+  struct Result<Card: Encodable>: Encodable {
     let file: String
     let bytes: Int
     let hash: String
     let parameters: Int
     let card: Card
+
+    init(file: String, parameters: Int, card: Card) throws {
+      self.file = file
+      let attributes = try FileManager.default.attributesOfItem(atPath: file)
+      bytes = (attributes[.size] as? NSNumber)?.intValue ?? 0
+      hash = try ContentHash.hexadecimal(ofFile: file)
+      self.parameters = parameters
+      self.card = card
+    }
+
+    /// The first line for people.
+    var line: String { "\(file)  \(HumanText.bytes(bytes)), sha256 \(hash)" }
 
     private enum CodingKeys: String, CodingKey {
       case file, bytes, parameters, card
@@ -29,47 +41,19 @@ enum ModelInfoCommand: Command {
   static func run(_ context: CommandContext) throws -> ExitStatus {
     let path = context.operands[0]
     try Files.requireInput(path)
-    let attributes = try FileManager.default.attributesOfItem(atPath: path)
-    let bytes = (attributes[.size] as? NSNumber)?.intValue ?? 0
-    let hash = try ContentHash.hexadecimal(ofFile: path)
-    func tell(_ card: some Encodable, parameters: Int, _ lines: () -> Void) throws {
-      if context.isJSON {
-        return try context.emit(
-          json: Result(file: path, bytes: bytes, hash: hash, parameters: parameters, card: card))
-      }
-      context.print("\(path)  \(HumanText.bytes(bytes)), sha256 \(hash)")
-      lines()
-    }
     let file = try ModelFile(path: path)
     if file.architecture == InceptionModel.architecture {
-      let model = try InceptionModel(file)
-      let parameters = try model.network(path: path, context: ComputeContext()).parameterCount
-      try tell(model.card, parameters: parameters) {
-        describe(model.card, parameters: parameters, context)
-      }
+      return try tell(InceptionModel(file), path, context)
+    }
+    let model = try StainModel(file)
+    let card = model.card
+    let parameters = try model.parameterCount(path: path)
+    let result = try Result(file: path, parameters: parameters, card: card)
+    if context.isJSON {
+      try context.emit(json: result)
       return .success
     }
-    let model = try StainModel(path: path)
-    let parameters = try model.parameterCount(path: path)
-    try tell(model.card, parameters: parameters) {
-      describe(model.card, parameters: parameters, context)
-    }
-    return .success
-  }
-
-  private static func describe(
-    _ card: InceptionModel.Card, parameters: Int, _ context: CommandContext
-  ) {
-    context.print(
-      "\(card.architecture), \(card.features) features, \(card.classes) classes, "
-        + "\(parameters) parameters")
-    context.print("taken from a file of sha256 \(card.sourceHash)")
-    context.print("written by restain \(card.restainVersion)")
-  }
-
-  private static func describe(
-    _ card: ModelCard, parameters: Int, _ context: CommandContext
-  ) {
+    context.print(result.line)
     context.print(
       "\(card.architecture.rawValue), \(card.baseChannels) channels, \(parameters) parameters")
     let way =
@@ -80,6 +64,7 @@ enum ModelInfoCommand: Command {
     )
     if let training = card.training { describe(training, context) }
     context.print("written by restain \(card.restainVersion)")
+    return .success
   }
 
   private static func describe(_ training: ModelCard.Training, _ context: CommandContext) {

@@ -105,46 +105,6 @@ enum ModelImportCommand: Command {
   }
 }
 
-extension ModelImportCommand {
-  /// The value of an option that this architecture cannot do without.
-  private static func required<Value>(
-    _ option: CommandLineKit.Option<Value?>, _ context: CommandContext
-  ) throws(UsageError) -> Value {
-    guard let value = context[option] else {
-      throw .missingOption(
-        option: "--" + option.entry.name, placeholder: option.entry.placeholder ?? "",
-        command: description.name)
-    }
-    return value
-  }
-
-  /// Takes the network of FID over.
-  private static func importInception(
-    _ path: String, to target: String, _ context: CommandContext
-  ) throws -> ExitStatus {
-    let useless = [
-      (context.isGiven(pixelSize), pixelSize.entry), (context.isGiven(fromStain), fromStain.entry),
-      (context.isGiven(toStain), toStain.entry),
-      (context.isGiven(normalization), normalization.entry),
-      (context.isGiven(betaMax), betaMax.entry),
-      (context.isGiven(isDeterministic), isDeterministic.entry),
-    ]
-    if let option = useless.first(where: { $0.0 })?.1 {
-      throw UsageError.conflict(
-        subject: "--" + option.name,
-        problem: "means nothing to a model of architecture \(InceptionModel.architecture)",
-        advice: "leave it out")
-    }
-    let model = try InceptionModel(checkpoint: path, restainVersion: VersionCommand.version)
-    try model.write(to: target)
-    context.addOutput(target)
-    context.print(
-      "\(target)  \(InceptionModel.architecture), \(model.card.features) features, "
-        + "\(model.card.classes) classes")
-    return .success
-  }
-}
-
 /// `restain model export M -o F.pth`: a model for PyTorch.
 enum ModelExportCommand: Command {
   static let output = Option<String>.required(
