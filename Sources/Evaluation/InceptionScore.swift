@@ -40,8 +40,8 @@ public struct InceptionScore: Hashable, Sendable {
   /// The logarithms of the classes' probabilities, `logits − log Σ exp(logits)`.
   private static func logarithms(_ logits: ArraySlice<Float>) -> [Double] {
     let largest = Double(logits.max() ?? 0)
-    let sum = logits.reduce(0.0) { $0 + exp(Double($1) - largest) }
-    return logits.map { Double($0) - largest - log(sum) }
+    let norm = largest + log(logits.reduce(0.0) { $0 + exp(Double($1) - largest) })
+    return logits.map { Double($0) - norm }
   }
 
   private static func score(_ pictures: [[Double]]) -> Double {

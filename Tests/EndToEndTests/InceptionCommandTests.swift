@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import Pictures
 import Rasters
 import Reporting
 import Staining
@@ -116,7 +117,7 @@ struct InceptionCommandTests {
     try expectFailure(importArguments(path("damaged.pth"), "m"), 65, "not finite")
     for option in ["--pixel-size", "--from", "--to"] {
       var arguments = [
-        "model", "import", generator, "--architecture", "pix2pix-unet256", "-o", path("m"),
+        "model", "import", path("absent"), "--architecture", "pix2pix-unet256", "-o", path("m"),
       ]
       for (name, value) in [("--pixel-size", "0.5"), ("--from", "ihc"), ("--to", "he")]
       where name != option { arguments += [name, value] }
@@ -137,6 +138,11 @@ struct InceptionCommandTests {
     let job = try tool.run(
       ["run", "--moving", slide, "--model", model, "-o", path("case"), "--quiet"])
     #expect(job.status == 65 && job.diagnostics.contains("inception-fid judges pictures"))
+    try FileManager.default.createDirectory(
+      atPath: path("data"), withIntermediateDirectories: true)
+    try expectFailure(
+      ["train", "i2sb", "--data", path("data"), "--start", model, "-o", path("bridge")], 65,
+      "judges pictures")
     try expectFailure(
       ["model", "export", model, "-o", path("out.pth")], 65, "judges pictures")
     #expect(!FileManager.default.fileExists(atPath: path("out.tif")))
@@ -207,6 +213,42 @@ struct InceptionCommandTests {
       try evaluate(near, ["--inception-resize", "torch-fidelity"]).output)
     #expect(other["inception_resize"] as? String == "torch-fidelity")
     #expect(try number("fid", in: other) != number("fid", in: object))
+  }
+
+  @Test("the best colour map of the input has the figures, too")
+  func baseline() throws {
+    let weights = try imported()
+    let real = path("small.tif")
+    try SlideFiles.write(SlideFiles.tissue(width: 700, height: 600), to: real)
+    let train = scratch.url.appendingPathComponent("dataset/train", isDirectory: true)
+    try FileManager.default.createDirectory(at: train, withIntermediateDirectories: true)
+    // Black becomes white.
+    var pair = RGBImage(width: 512, height: 256)
+    pair.paste(
+      RGBImage(width: 256, height: 256, filledWith: RGBColor(red: 0, green: 0, blue: 0)), x: 0,
+      y: 0)
+    try PictureFile.writePNG(pair, path: train.appendingPathComponent("a_0_0.png").path)
+    let outcome = try tool.run([
+      "evaluate", "conversion", "--real", real, "--generated", real, "--input", real, "--baseline",
+      path("dataset"), "--inception", weights, "--force", "--json",
+    ])
+    #expect(outcome.status == 0, "\(outcome.diagnostics)")
+    let object = try SlideFiles.object(outcome.output)
+    let input = (object["input"] as? [String: Any])?["fid"] as? Double ?? -1
+    let baseline = (object["baseline"] as? [String: Any])?["fid"] as? Double ?? -1
+    #expect(input == object["fid"] as? Double)
+    #expect(input >= 0 && baseline > 1e3 * input && baseline > 0)
+  }
+
+  @Test("the benchmark prints its figures")
+  func benchmark() throws {
+    let outcome = try CommandLineTool("restain-bench").run([
+      "inception", "--seconds", "0.1", "--threads", "2", "--json",
+    ])
+    #expect(outcome.status == 0, "\(outcome.diagnostics)")
+    let object = try SlideFiles.object(outcome.output)
+    #expect((object["tiles_per_second"] as? Double ?? 0) > 0)
+    #expect(object["parameters"] as? Int == 23_850_960)
   }
 
   @Test("under 64 tiles the figures are left out with one line and status 3, unless forced")

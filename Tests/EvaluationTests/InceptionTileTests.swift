@@ -112,18 +112,49 @@ struct InceptionTileTests {
     #expect(Set(looks.features.values).count > looks.features.featureCount)
   }
 
-  @Test("figures of a slide against itself are 0 and tell how they were made")
+  @Test("figures are the formulas of the looks, floors those of two halves of the real ones")
   func figures() throws {
     let image = Self.noise(width: 4 * 256, height: 512)
+    var other = image
+    for index in other.pixels.indices { other.pixels[index] ^= 31 }
     let places = (0..<8).map { place($0 % 4, $0 / 4) }
     let comparison = try Self.comparison(places, threadCount: 2)
-    let looks = try comparison.looks(at: image)
-    let reference = try comparison.reference(looks)
-    let figures = try comparison.figures(looks, reference: reference)
-    #expect(figures.frechetDistance < 1e-9 * figures.frechetFloor)
-    #expect(figures.tileCount == 8 && figures.resize == .torchFidelity)
-    #expect(figures.kernelDeviation == 0)
-    #expect(figures.score >= 1)
+    let real = try comparison.looks(at: image)
+    let reference = try comparison.reference(real)
+    let same = try comparison.figures(real, reference: reference)
+    #expect(same.frechetDistance < 1e-9 * same.frechetFloor)
+    #expect(same.tileCount == 8 && same.resize == .torchFidelity)
+
+    let looks = try comparison.looks(at: other)
+    var shares: [Double] = []
+    let figures = try comparison.figures(looks, reference: reference) { shares.append($0) }
+    #expect(shares == [0, 1])
+    let (first, second) = real.features.halves(seed: 2020)
+    func distance(_ left: FeatureTable, _ right: FeatureTable) -> Double? {
+      FeatureMoments(left).frechetDistance(to: FeatureMoments(right))
+    }
+    #expect(figures.frechetDistance == distance(real.features, looks.features))
+    #expect(figures.frechetFloor == distance(first, second))
+    let kernel = try KernelDistance(real.features, looks.features, seed: 2020)
+    #expect(figures.kernelDistance == kernel.mean && figures.kernelDeviation == kernel.deviation)
+    #expect(figures.kernelFloor == (try KernelDistance(first, second, seed: 2020)).mean)
+    let score = InceptionScore(logits: looks.logits, seed: 2020)
+    #expect(figures.score == score.mean && figures.scoreDeviation == score.deviation)
+  }
+
+  @Test("numbers of the network that are not finite are an error")
+  func notFinite() throws {
+    var state = InceptionNetwork.randomState(divisor: 32, seed: 9)
+    for (index, tensor) in state.tensors.enumerated() where tensor.name.hasSuffix("bn.weight") {
+      state.tensors[index] = NamedTensor(
+        tensor.name, tensor.shape, [Float](repeating: 1e15, count: tensor.count))
+    }
+    let comparison = InceptionComparison(
+      tiles: (0..<4).map { place($0, 0) },
+      network: try InceptionNetwork(state: state, context: ComputeContext()),
+      resize: .pytorchFID, context: ComputeContext())
+    let looks = try comparison.looks(at: Self.noise(width: 1024, height: 256))
+    #expect(throws: EvaluationError.notFinite) { try comparison.reference(looks) }
   }
 
   @Test("a stop between tiles ends the look")

@@ -65,6 +65,7 @@ enum ModelImportCommand: Command {
     ])
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
+    try checkOptions(context)
     let (path, target) = (context.operands[0], context[output])
     try Files.requireInput(path)
     try Files.requireFree(target, force: context.isForced)
