@@ -23,8 +23,7 @@ public enum InceptionResize: String, CaseIterable, Sendable, Codable {
     let side = InceptionLayout.side
     let rows = Self.taps(self, from: height)
     let columns = Self.taps(self, from: width)
-    let (scale, offset): (Float, Float) =
-      self == .pytorchFID ? (2, -1) : (1 / 128, -1)
+    let scale: Float = self == .pytorchFID ? 2 : 1 / 128
     return Tensor(shape: [pictures.count, side, side, 3]) { output in
       for (index, pixels) in pictures.enumerated() {
         precondition(
@@ -45,7 +44,7 @@ public enum InceptionResize: String, CaseIterable, Sendable, Codable {
                 values[corners.2 + channel] * (1 - column.share)
                 + values[corners.3 + channel] * column.share
               target[channel] =
-                (upper * (1 - row.share) + lower * row.share) * scale + offset
+                (upper * (1 - row.share) + lower * row.share) * scale - 1
             }
             target += 3
           }
