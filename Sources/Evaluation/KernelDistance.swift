@@ -11,7 +11,7 @@ public import Tensors
 /// Reference: Bińkowski et al. 2018, arXiv:1801.01401, section 4; sizes and number of subsets as in
 /// github.com/toshas/torch-fidelity, torch_fidelity/metric_kid.py, whose draws are others.
 public struct KernelDistance: Hashable, Sendable {
-  /// The mean over subsets; may lie a little below 0.
+  /// The mean over subsets; may lie below 0, most so for two sets that are nearly equal picture by picture.
   public let mean: Double
   /// The standard deviation over subsets.
   public let deviation: Double
