@@ -7,12 +7,12 @@ public import Tensors
 /// Both are read tile by tile; memory does not grow with the slides. The result does not depend on the
 /// number of threads.
 public struct ConversionComparison: Sendable {
-  private let real: any PixelSource
+  let real: any PixelSource
   private let generated: any PixelSource
   private let mask: (any PixelSource)?
   private let fillings: [RGBColor]
   private let pixelSize: PixelSize
-  private let isImaged: (@Sendable (PixelRegion) -> Bool)?
+  let isImaged: (@Sendable (PixelRegion) -> Bool)?
   private let network = RandomConvolutionFeatures()
 
   /// The side of the tiles that are read, in pixels; a whole number of blocks.
@@ -175,7 +175,7 @@ public struct ConversionComparison: Sendable {
   }
 
   /// Which pixels of a tile are compared.
-  private func flags(
+  func flags(
     _ tile: PixelRegion, truth: RGBImage, at region: PixelRegion
   ) throws -> [Bool] {
     if let mask {

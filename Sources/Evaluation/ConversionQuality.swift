@@ -24,6 +24,8 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
   public var isIdentical: Bool
   /// How differently the features of a fixed random network are distributed; not FID.
   public var randomConvolutionFrechet: RandomConvolutionFrechet?
+  /// FID, KID and the Inception score, where the network's weights are given.
+  public var inception: InceptionFigures?
 
   private enum CodingKeys: String, CodingKey {
     case peakSignalToNoise = "psnr_db"
@@ -38,7 +40,8 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
     case isIdentical = "identical"
   }
 
-  /// Writes the figures, those of ``randomConvolutionFrechet`` among them under their own names.
+  /// Writes the figures, those of ``randomConvolutionFrechet`` and ``inception`` among them under their own
+  /// names.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encodeIfPresent(peakSignalToNoise, forKey: .peakSignalToNoise)
@@ -53,6 +56,7 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
     try container.encode(outsideBlockCount, forKey: .outsideBlockCount)
     try container.encode(isIdentical, forKey: .isIdentical)
     try randomConvolutionFrechet?.encode(to: encoder)
+    try inception?.encode(to: encoder)
   }
 }
 

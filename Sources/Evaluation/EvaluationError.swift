@@ -10,6 +10,8 @@ public enum EvaluationError: Error, Hashable, Sendable {
   case nothingToCompare
   /// A folder holds no pair of tiles (PNG, input left and truth right) to fit a colour map to.
   case noTrainingPairs(path: String)
+  /// The network of FID gave numbers that are not finite.
+  case notFinite
 }
 
 extension EvaluationError: CustomStringConvertible {
@@ -26,6 +28,8 @@ extension EvaluationError: CustomStringConvertible {
       "comparison: no pixel is tissue; check the slides, the transform and the mask"
     case .noTrainingPairs(let path):
       "\(path): no training pairs (PNG, twice as wide as high); pass a data set made by restain tiles"
+    case .notFinite:
+      "--inception: the network gives numbers that are not finite; import its weights again"
     }
   }
 }

@@ -80,13 +80,7 @@ public struct FeatureDistribution: Sendable, Equatable {
     }
   }
 
-  /// The Fréchet distance of the two normal distributions with these means and covariances:
-  /// `|μ₁ − μ₂|² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁ Σ₂)^½`.
-  ///
-  /// The last trace is the sum of the singular values of `F₁ F₂ᵀ`, where `Fᵀ F = Σ`: real at once, exact
-  /// also where covariances are singular, and the same for both orders.
-  ///
-  /// Reference: Dowson and Landau 1982, J. Multivariate Anal. 12:450.
+  /// The Fréchet distance of the two normal distributions with these means and covariances.
   ///
   /// - Parameter other: Of as many features.
   /// - Returns: The distance, not below 0; nothing where one has fewer than two vectors.
@@ -101,13 +95,13 @@ public struct FeatureDistribution: Sendable, Equatable {
     precondition(
       other.featureCount == featureCount, "\(featureCount) and \(other.featureCount) features")
     guard let mean, let otherMean = other.mean, count > 1, other.count > 1 else { return nil }
-    let shift = zip(mean, otherMean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    let traces = covariance.trace + other.covariance.trace
     let left = factor(usesEigenvectors: usesEigenvectors)
     let right = other.factor(usesEigenvectors: usesEigenvectors)
     let products = left.map { row in
       right.map { column in zip(row, column).reduce(0) { $0 + $1.0 * $1.1 } }
     }
-    return max(0, shift + traces - 2 * nuclearNorm(products, length: right.count))
+    return FrechetDistance.value(
+      means: (mean, otherMean), traces: covariance.trace + other.covariance.trace,
+      nuclearNorm: nuclearNorm(products, length: right.count))
   }
 }

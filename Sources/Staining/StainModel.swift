@@ -25,32 +25,29 @@ public struct StainModel: Equatable, Sendable {
   /// Reads a model.
   ///
   /// - Parameter path: A `.safetensors` file.
-  /// - Throws: ``StainingError/missing(path:)``, ``StainingError/foreignModel(path:)`` or
-  ///   ``StainingError/malformedModel(path:reason:)``.
-  public init(path: String) throws(StainingError) {
-    guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
-    guard !PyTorchFile.isLikely(path: path) else { throw .foreignModel(path: path) }
-    let file: SafetensorsFile
-    do {
-      file = try SafetensorsFile(contentsOf: path)
-    } catch {
-      throw .malformedModel(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
+  /// - Throws: As ``ModelFile/init(path:)`` and ``init(_:)``.
+  public init(path: String) throws(StainingError) { try self.init(try ModelFile(path: path)) }
+
+  /// Takes a model of a file that was read.
+  ///
+  /// - Parameter file: The file.
+  /// - Throws: ``StainingError/malformedModel(path:reason:)``;
+  ///   ``StainingError/unsupportedModel(path:architecture:problem:)`` for a network that stains nothing.
+  public init(_ file: ModelFile) throws(StainingError) {
+    let path = file.path
+    guard file.architecture != InceptionModel.architecture else {
+      throw .unsupportedModel(
+        path: path, architecture: InceptionModel.architecture,
+        problem: "judges pictures and stains none")
     }
-    guard let text = file.metadata[Self.cardKey] else {
-      throw .malformedModel(path: path, reason: "it carries no card of restain")
-    }
-    do {
-      card = try JSONDecoder().decode(ModelCard.self, from: Data(text.utf8))
-    } catch {
-      throw .malformedModel(path: path, reason: "its card is not as expected")
-    }
+    card = try file.card(ModelCard.self)
     guard (card.architecture == .bridge) == (card.bridge != nil) else {
       throw .malformedModel(path: path, reason: "its card does not describe its network")
     }
     guard card.pixelSizeMicrons > 0, card.pixelSizeMicrons.isFinite else {
       throw .malformedModel(path: path, reason: "its card has no pixel size")
     }
-    state = file.state
+    state = file.file.state
   }
 
   /// Writes the model, under its name only when complete.

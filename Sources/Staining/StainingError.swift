@@ -24,6 +24,8 @@ public enum StainingError: Error, Hashable, Sendable {
   case foreignModel(path: String)
   /// A file that cannot be taken over as a model.
   case malformedCheckpoint(path: String, reason: String)
+  /// A file that is not the one that its name tells.
+  case wrongHash(path: String, expected: String, found: String)
   /// A model that does something else than what is asked of it.
   case unsupportedModel(path: String, architecture: String, problem: String)
   /// The slide is too coarse for the model.
@@ -76,6 +78,9 @@ extension StainingError: CustomStringConvertible {
       "\(path): a file of PyTorch, no model of restain; take it over with restain model import"
     case .malformedCheckpoint(let path, let reason):
       "\(path): cannot be taken over (\(reason)); save the generator's state_dict() again"
+    case .wrongHash(let path, let expected, let found):
+      "\(path): its SHA-256 begins with \(found), not with \(expected) as its name tells; "
+        + "fetch the file again"
     case .unsupportedModel(let path, let architecture, let problem):
       "\(path): a model of architecture \(architecture) \(problem); name another model"
     case .tooCoarse(let path, let slideMicrons, let modelMicrons):

@@ -83,6 +83,14 @@ public struct BorderedMap: Sendable {
     }
   }
 
+  /// A map without border.
+  ///
+  /// - Parameter tensor: `[N, H, W, C]`.
+  public init(_ tensor: Tensor) {
+    self.tensor = tensor
+    border = 0
+  }
+
   /// Calls `body` with the memory and the places of some channels of all pixels inside the border.
   mutating func withChannels(
     _ channels: Range<Int>, _ body: (UnsafeMutablePointer<Float>, PixelWalk) -> Void

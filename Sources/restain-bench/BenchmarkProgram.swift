@@ -25,8 +25,8 @@ enum BenchmarkOptions {
 enum BenchmarkProgram {
   /// Every suite, in the order in which the help shows them.
   static let suites: [any Suite.Type] = [
-    InferenceSuite.self, TrainingSuite.self, RegistrationSuite.self, PyramidSuite.self,
-    SeamsSuite.self, LimitsSuite.self,
+    InferenceSuite.self, TrainingSuite.self, InceptionSuite.self, RegistrationSuite.self,
+    PyramidSuite.self, SeamsSuite.self, LimitsSuite.self,
   ]
 
   /// Runs a command line.

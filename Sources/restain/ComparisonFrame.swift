@@ -56,6 +56,13 @@ struct ComparisonFrame {
       } : []
   }
 
+  /// The comparison of a raster in the frame of the real slide with it.
+  func comparison(with source: any PixelSource) throws -> ConversionComparison {
+    try ConversionComparison(
+      real: real, generated: source, pixelSize: real.pixelSize, mask: mask, fillings: fillings,
+      isImaged: isImaged)
+  }
+
   /// The generated slide as it lies over the real one.
   func generatedInFrame() throws -> any PixelSource {
     guard transform != nil else { return generated.level0Source }

@@ -67,6 +67,9 @@ struct ConversionResult: Encodable {
           + "not FID (real halves \(HumanText.fixed(figure.floor, decimals: 4)), "
           + "\(figure.blockCount) blocks)")
     }
+    for (name, quality) in [("generated", quality), ("input", input), ("colour map", baseline)] {
+      if let figures = quality?.inception { lines.append(InceptionMeasure.line(figures, of: name)) }
+    }
     if let score = seams?.score {
       lines.append("seams       \(HumanText.fixed(score, decimals: 3)) (1 = none)")
     }

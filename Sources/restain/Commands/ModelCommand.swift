@@ -12,12 +12,25 @@ enum ModelInfoCommand: Command {
     options: [SharedOptions.json.entry],
     examples: ["model info ki67.safetensors --json"])
 
-  private struct Result: Encodable {
+  /// What `--json` prints.
+  struct Result<Card: Encodable>: Encodable {
     let file: String
     let bytes: Int
     let hash: String
     let parameters: Int
-    let card: ModelCard
+    let card: Card
+
+    init(file: String, parameters: Int, card: Card) throws {
+      self.file = file
+      let attributes = try FileManager.default.attributesOfItem(atPath: file)
+      bytes = (attributes[.size] as? NSNumber)?.intValue ?? 0
+      hash = try ContentHash.hexadecimal(ofFile: file)
+      self.parameters = parameters
+      self.card = card
+    }
+
+    /// The first line for people.
+    var line: String { "\(file)  \(HumanText.bytes(bytes)), sha256 \(hash)" }
 
     private enum CodingKeys: String, CodingKey {
       case file, bytes, parameters, card
@@ -28,18 +41,19 @@ enum ModelInfoCommand: Command {
   static func run(_ context: CommandContext) throws -> ExitStatus {
     let path = context.operands[0]
     try Files.requireInput(path)
-    let model = try StainModel(path: path)
+    let file = try ModelFile(path: path)
+    if file.architecture == InceptionModel.architecture {
+      return try tell(InceptionModel(file), path, context)
+    }
+    let model = try StainModel(file)
     let card = model.card
     let parameters = try model.parameterCount(path: path)
-    let attributes = try FileManager.default.attributesOfItem(atPath: path)
-    let bytes = (attributes[.size] as? NSNumber)?.intValue ?? 0
-    let hash = try ContentHash.hexadecimal(ofFile: path)
+    let result = try Result(file: path, parameters: parameters, card: card)
     if context.isJSON {
-      try context.emit(
-        json: Result(file: path, bytes: bytes, hash: hash, parameters: parameters, card: card))
+      try context.emit(json: result)
       return .success
     }
-    context.print("\(path)  \(HumanText.bytes(bytes)), sha256 \(hash)")
+    context.print(result.line)
     context.print(
       "\(card.architecture.rawValue), \(card.baseChannels) channels, \(parameters) parameters")
     let way =

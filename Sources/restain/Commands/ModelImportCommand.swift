@@ -9,6 +9,7 @@ enum ModelImportCommand: Command {
   enum Architecture: String, CaseIterable, Sendable {
     case pix2pix = "pix2pix-unet256"
     case bridge = "adm"
+    case inception = "inception-fid"
   }
 
   /// The statistics that a checkpoint can be made for.
@@ -18,12 +19,13 @@ enum ModelImportCommand: Command {
 
   static let architecture = Option<Architecture>.required(
     "architecture", .choice(), "the network; its width and depth are read from the shapes")
-  static let pixelSize = Option<Double>.required(
-    "pixel-size", .pixelSize, "microns a pixel that it was trained at")
-  static let fromStain = Option<String>.required(
-    "from", .text("STAIN"), "the stain that it takes, such as ihc")
-  static let toStain = Option<String>.required(
-    "to", .text("STAIN"), "the stain that it gives, such as he")
+  static let pixelSize = Option<Double?>.optional(
+    "pixel-size", .pixelSize,
+    "microns a pixel that it was trained at; required unless it is inception-fid")
+  static let fromStain = Option<String?>.optional(
+    "from", .text("STAIN"), "the stain that it takes, such as ihc; required like --pixel-size")
+  static let toStain = Option<String?>.optional(
+    "to", .text("STAIN"), "the stain that it gives, such as he; required like --pixel-size")
   static let normalization = Option<Normalization>.value(
     "normalization", .choice(), default: "reference",
     "statistics that normalise: each tile's own, as the public test code does, or those kept from training"
@@ -43,6 +45,10 @@ enum ModelImportCommand: Command {
       same names. Nothing in the file is executed. The generator of the public pix2pix code lies in \
       latest_net_G.pth; of the public I2SB code, latest.pt is taken with its running average, and bare \
       state dictionaries of its network are taken as they are.
+
+      inception-fid is the network of FID and its kin, pt_inception-2015-12-05-6726825d.pth of the \
+      public pytorch-fid, for evaluate conversion --inception; it stains nothing and needs neither pixel \
+      size nor stains. Where a file's name ends with eight digits of its SHA-256, they are checked.
       """,
     operands: [Operand("FILE", "checkpoint")],
     options: [
@@ -54,9 +60,12 @@ enum ModelImportCommand: Command {
         + "--to he -o ki67.safetensors",
       "model import latest.pt --architecture adm --pixel-size 0.5 --from ihc --to he "
         + "-o bridge.safetensors",
+      "model import pt_inception-2015-12-05-6726825d.pth --architecture inception-fid "
+        + "-o inception.safetensors",
     ])
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
+    try checkOptions(context)
     let (path, target) = (context.operands[0], context[output])
     try Files.requireInput(path)
     try Files.requireFree(target, force: context.isForced)
@@ -66,8 +75,8 @@ enum ModelImportCommand: Command {
     switch context[architecture] {
     case .pix2pix:
       let model = try StainModel(
-        pix2pixCheckpoint: path, pixelSizeMicrons: context[pixelSize],
-        fromStain: context[fromStain], toStain: context[toStain],
+        pix2pixCheckpoint: path, pixelSizeMicrons: try required(pixelSize, context),
+        fromStain: try required(fromStain, context), toStain: try required(toStain, context),
         normalization: context[normalization] == .reference ? .reference : .running,
         restainVersion: VersionCommand.version)
       try model.write(to: target)
@@ -79,9 +88,12 @@ enum ModelImportCommand: Command {
         schedule: BridgeSchedule(
           BridgeSchedule.Options(
             betaMax: context[betaMax], isDeterministic: context[isDeterministic])),
-        pixelSizeMicrons: context[pixelSize], fromStain: context[fromStain],
-        toStain: context[toStain], restainVersion: VersionCommand.version)
+        pixelSizeMicrons: try required(pixelSize, context),
+        fromStain: try required(fromStain, context), toStain: try required(toStain, context),
+        restainVersion: VersionCommand.version)
       parameters = card.bridge?.network.parameterCount ?? 0
+    case .inception:
+      return try importInception(path, to: target, context)
     }
     context.addOutput(target)
     let way =
