@@ -98,7 +98,9 @@ struct GoldenSegmenterTests {
     try expectFixture(sampled(predicted), "predicted", Self.afterSteps)
   }
 
-  @Test("a file of the public code with offsets before normalisations and mask_values predicts the same")
+  @Test(
+    "a file of the public code with offsets before normalisations and mask_values predicts the same"
+  )
   func earlierForm() throws {
     let path = Self.path("segmenter-earlier.pth")
     let root = try PyTorchFile(contentsOf: path).root

@@ -198,7 +198,9 @@ struct SegmentationTests {
     }
   }
 
-  @Test("a picture that the halvings do not divide is refused, and a loss that is no number ends a step")
+  @Test(
+    "a picture that the halvings do not divide is refused, and a loss that is no number ends a step"
+  )
   func unsuitable() throws {
     let network = SegmentationUNet(baseChannels: 2, classCount: 3, downCount: 2, seed: 1)
     #expect(throws: NetworkError.unsuitableSize(height: 18, width: 18, multiple: 4)) {

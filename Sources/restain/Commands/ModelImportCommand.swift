@@ -9,6 +9,7 @@ enum ModelImportCommand: Command {
   enum Architecture: String, CaseIterable, Sendable {
     case pix2pix = "pix2pix-unet256"
     case bridge = "adm"
+    case segmenter = "segmenter-unet"
   }
 
   /// The statistics that a checkpoint can be made for.
@@ -20,10 +21,14 @@ enum ModelImportCommand: Command {
     "architecture", .choice(), "the network; its width and depth are read from the shapes")
   static let pixelSize = Option<Double>.required(
     "pixel-size", .pixelSize, "microns a pixel that it was trained at")
-  static let fromStain = Option<String>.required(
-    "from", .text("STAIN"), "the stain that it takes, such as ihc")
-  static let toStain = Option<String>.required(
-    "to", .text("STAIN"), "the stain that it gives, such as he")
+  static let fromStain = Option<String?>.optional(
+    "from", .text("STAIN"), "the stain that it takes, such as ihc; not for a segmenter")
+  static let toStain = Option<String?>.optional(
+    "to", .text("STAIN"), "the stain that it gives, such as he; not for a segmenter")
+  static let classes = Option<String?>.optional(
+    "classes", .path("FILE"),
+    "of a segmenter: its classes in the order of its outputs, with name and color; numbered if not given"
+  )
   static let normalization = Option<Normalization>.value(
     "normalization", .choice(), default: "reference",
     "statistics that normalise: each tile's own, as the public test code does, or those kept from training"
@@ -42,18 +47,21 @@ enum ModelImportCommand: Command {
       Reads what torch.save wrote, as archive or in the legacy form, or a safetensors file with the \
       same names. Nothing in the file is executed. The generator of the public pix2pix code lies in \
       latest_net_G.pth; of the public I2SB code, latest.pt is taken with its running average, and bare \
-      state dictionaries of its network are taken as they are.
+      state dictionaries of its network are taken as they are. A segmenter is the public U-Net with \
+      bilinear=False; --classes takes a JSON array such as [{"name": "stroma", "color": [240, 150, 190]}].
       """,
     operands: [Operand("FILE", "checkpoint")],
     options: [
       architecture.entry, pixelSize.entry, fromStain.entry, toStain.entry, normalization.entry,
-      betaMax.entry, isDeterministic.entry, output.entry, SharedOptions.force.entry,
+      betaMax.entry, isDeterministic.entry, classes.entry, output.entry, SharedOptions.force.entry,
     ],
     examples: [
       "model import latest_net_G.pth --architecture pix2pix-unet256 --pixel-size 0.5 --from ihc "
         + "--to he -o ki67.safetensors",
       "model import latest.pt --architecture adm --pixel-size 0.5 --from ihc --to he "
         + "-o bridge.safetensors",
+      "model import checkpoint_epoch5.pth --architecture segmenter-unet --pixel-size 0.5 "
+        + "--classes classes.json -o tissue.safetensors",
     ])
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
@@ -61,13 +69,24 @@ enum ModelImportCommand: Command {
     try Files.requireInput(path)
     try Files.requireFree(target, force: context.isForced)
     try Files.requireOther(path, output: target)
+    if context[architecture] == .segmenter { return try takeSegmenter(path, to: target, context) }
+    if let path = context[classes] {
+      throw UsageError.conflict(
+        subject: "--classes", problem: "\(path) means nothing to \(context[architecture].rawValue)",
+        advice: "leave it out")
+    }
+    guard let from = context[fromStain], let to = context[toStain] else {
+      throw UsageError.missingOption(
+        option: context[fromStain] == nil ? "--from" : "--to", placeholder: "STAIN",
+        command: "model import")
+    }
     let card: ModelCard
     let parameters: Int
     switch context[architecture] {
     case .pix2pix:
       let model = try StainModel(
         pix2pixCheckpoint: path, pixelSizeMicrons: context[pixelSize],
-        fromStain: context[fromStain], toStain: context[toStain],
+        fromStain: from, toStain: to,
         normalization: context[normalization] == .reference ? .reference : .running,
         restainVersion: VersionCommand.version)
       try model.write(to: target)
@@ -79,9 +98,10 @@ enum ModelImportCommand: Command {
         schedule: BridgeSchedule(
           BridgeSchedule.Options(
             betaMax: context[betaMax], isDeterministic: context[isDeterministic])),
-        pixelSizeMicrons: context[pixelSize], fromStain: context[fromStain],
-        toStain: context[toStain], restainVersion: VersionCommand.version)
+        pixelSizeMicrons: context[pixelSize], fromStain: from,
+        toStain: to, restainVersion: VersionCommand.version)
       parameters = card.bridge?.network.parameterCount ?? 0
+    case .segmenter: preconditionFailure("a segmenter is taken elsewhere")
     }
     context.addOutput(target)
     let way =
@@ -90,6 +110,32 @@ enum ModelImportCommand: Command {
     context.print(
       "\(target)  \(card.architecture.rawValue), \(card.baseChannels) channels, "
         + "\(parameters) parameters, \(way)")
+    return .success
+  }
+
+  private static func takeSegmenter(
+    _ path: String, to target: String, _ context: CommandContext
+  ) throws -> ExitStatus {
+    let useless = [
+      (context.isGiven(toStain), "--to"), (context.isGiven(normalization), "--normalization"),
+      (context.isGiven(betaMax), "--beta-max"), (context.isGiven(isDeterministic), "--ot-ode"),
+    ]
+    if let option = useless.first(where: { $0.0 })?.1 {
+      throw UsageError.conflict(
+        subject: option, problem: "means nothing to \(Architecture.segmenter.rawValue)",
+        advice: "leave it out")
+    }
+    let model = try StainModel(
+      segmenterCheckpoint: path,
+      classes: try context[classes].map { try LabelClasses.read(path: $0) },
+      classesPath: context[classes] ?? "", pixelSizeMicrons: context[pixelSize],
+      fromStain: context[fromStain] ?? "he", restainVersion: VersionCommand.version)
+    try model.write(to: target)
+    context.addOutput(target)
+    let names = (model.card.classes ?? []).map(\.name)
+    context.print(
+      "\(target)  \(model.card.architecture.rawValue), \(model.card.baseChannels) channels, "
+        + "\(try model.parameterCount(path: target)) parameters, \(names.joined(separator: ", "))")
     return .success
   }
 }
@@ -103,7 +149,7 @@ enum ModelExportCommand: Command {
     "model export", "write a model's weights for PyTorch",
     discussion: """
       Writes the bare state dictionary under the names of the public pix2pix code, of a bridge those of \
-      ADM's and I2SB's diffusion network, as archive; torch.load(F, weights_only=True) reads it. The card (pixel size, stains) is left out.
+      ADM's and I2SB's diffusion network, of a segmenter those of the public U-Net, as archive; torch.load(F, weights_only=True) reads it. The card (pixel size, stains) is left out.
       """,
     operands: [Operand("M", "model file")],
     options: [output.entry, SharedOptions.force.entry],
