@@ -24,6 +24,8 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
   public var isIdentical: Bool
   /// How differently the features of a fixed random network are distributed; not FID.
   public var randomConvolutionFrechet: RandomConvolutionFrechet?
+  /// How alike a segmenter reads the two.
+  public var segmentation: SegmentationScores?
 
   private enum CodingKeys: String, CodingKey {
     case peakSignalToNoise = "psnr_db"
@@ -38,7 +40,8 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
     case isIdentical = "identical"
   }
 
-  /// Writes the figures, those of ``randomConvolutionFrechet`` among them under their own names.
+  /// Writes the figures, those of ``randomConvolutionFrechet`` and ``segmentation`` among them under their own
+  /// names.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encodeIfPresent(peakSignalToNoise, forKey: .peakSignalToNoise)
@@ -53,23 +56,13 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
     try container.encode(outsideBlockCount, forKey: .outsideBlockCount)
     try container.encode(isIdentical, forKey: .isIdentical)
     try randomConvolutionFrechet?.encode(to: encoder)
+    try segmentation?.encode(to: encoder)
   }
 }
 
 extension ConversionQuality {
-  /// The side of the squares that are resampled, in microns; smaller where needed for `wantedSquares`.
-  static let largestSquareMicrons = 1000.0
-  static let wantedSquares = 10
-
   init(_ grid: BlockGrid, pixelSizeMicrons: Double) {
-    var side = max(
-      1,
-      Int((Self.largestSquareMicrons / pixelSizeMicrons / Double(BlockGrid.side)).rounded()))
-    var squares = grid.squares(blocksPerSide: side)
-    while squares.count < Self.wantedSquares, side > 1 {
-      side /= 2
-      squares = grid.squares(blocksPerSide: side)
-    }
+    let (squares, side) = grid.resampledSquares(pixelSizeMicrons: pixelSizeMicrons)
     let total = grid.total
     isIdentical = total.squaredError.sum == 0
     peakSignalToNoise = isIdentical ? nil : total.squaredError.peakSignalToNoise

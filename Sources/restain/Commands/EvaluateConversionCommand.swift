@@ -45,17 +45,21 @@ enum EvaluateConversionCommand: Command {
       over the tissue, with the middle 95 % over resampled squares of at most 1 mm. The Fréchet distance is that of the \
       features of a fixed random convolution network on blocks of 64 pixels with tissue: for comparing \
       models on the same slides, not FID and not comparable with it. Beside it stands that of two \
-      halves of the real blocks.
+      halves of the real blocks. --segmenter compares the classes of tissue that one network sees in both: \
+      F1 of each class over pixels, their mean over the classes of the real slide (macro), over all pixels \
+      (micro) and weighted by the classes' pixels.
       """,
     options: [
       real.entry, generated.entry, transform.entry, mask.entry, input.entry, baseline.entry,
       picture.entry, overlap.entry, realPixelSize.entry, generatedPixelSize.entry,
       inputPixelSize.entry,
+    ] + SegmenterEvaluation.entries + [
       SharedOptions.force.entry, SharedOptions.json.entry,
     ],
     examples: [
       "evaluate conversion --real truth_HE.tif --generated A12.virtual-HE.tif",
       "evaluate conversion --real HE.svs --generated A12.virtual-HE.tif --transform A12.transform.json",
+      "evaluate conversion --real HE.svs --generated A12.virtual-HE.tif --segmenter tissue.safetensors",
     ])
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
@@ -76,20 +80,34 @@ enum EvaluateConversionCommand: Command {
         try Files.requireOther(input, output: path, option: "--picture")
       }
     }
+    let segmenter = try SegmenterEvaluation(context)
     let frame = try ComparisonFrame(context)
+    let classFrame = try segmenter?.frame(frame, context)
+    func scores(
+      _ source: any PixelSource, _ pixelSize: PixelSize, named name: String
+    ) throws -> SegmentationScores? {
+      guard let segmenter, let classFrame else { return nil }
+      return try segmenter.scores(
+        of: source, pixelSize: pixelSize, named: name, in: classFrame, context)
+    }
     var result = ConversionResult(frame: frame)
     result.quality = try measure(frame.generatedInFrame(), named: "generated", frame, context)
+    result.quality?.segmentation = try scores(
+      frame.generated.level0Source, frame.generatedPixelSize, named: "generated")
+    if let classFrame { result.ceiling = try segmenter?.ceiling(in: classFrame, context) }
     if let path = context[input] {
       let slide = try context.openSlide(path, pixelSize: inputPixelSize)
       let source = try slide.source(
         pixelSize: frame.generatedPixelSize.mean, option: "--input-pixel-size")
       result.input = try measure(
         frame.inFrame(source, pixelSize: source.pixelSize), named: "input", frame, context)
+      result.input?.segmentation = try scores(source, source.pixelSize, named: "input")
       if let dataset = context[baseline] {
         let map = try ColorBaseline.map(fittedTo: dataset)
         let mapped = ColorMappedSource(source, map: map)
         result.baseline = try measure(
           frame.inFrame(mapped, pixelSize: source.pixelSize), named: "baseline", frame, context)
+        result.baseline?.segmentation = try scores(mapped, source.pixelSize, named: "baseline")
       }
     }
     result.seams = try seams(frame.generated, context)
