@@ -88,6 +88,10 @@ public struct SegmentationUNet: Sendable, Equatable {
       throw .unknownArchitecture(
         problem: "a segmentation U-Net of \(head.shape[0]) classes, not 2 to \(Self.mostClasses)")
     }
+    // The largest tensor is there before memory for all of them is taken.
+    let innermost = "down\(depth).maxpool_conv.1.double_conv.3.weight"
+    let channels = first.shape[0] << depth
+    _ = try tensors.floats(innermost, [channels, channels, 3, 3])
     self.init(
       baseChannels: first.shape[0], inputChannels: first.shape[1], classCount: head.shape[0],
       downCount: depth)
