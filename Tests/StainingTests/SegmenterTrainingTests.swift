@@ -119,6 +119,47 @@ struct SegmenterTrainingTests {
     #expect(Set(models).count == models.count)
   }
 
+  @Test("each step draws the stains anew, and without jitter as they are")
+  func jitter() throws {
+    let half = data.train.tileSize * data.train.tileSize * 3
+    let picture = try data.train.picture(0)
+    func values(x: Int) -> Tensor {
+      let part = picture.cropped(to: PixelRegion(x: x, y: 0, width: 256, height: 256))
+      return Tensor(
+        shape: [1, 256, 256, 3], values: part.pixels.map { Float($0) / 127.5 - 1 })
+    }
+    #expect(values(x: 0).count == half)
+    /// The losses of three steps on one tile that hardly move the weights.
+    func losses(_ amount: Double) throws -> [Double] {
+      var engine = SegmenterEngine(
+        options: try options {
+          $0.colorJitter = amount
+          $0.learningRate = 1e-8
+          $0.batchSize = 1
+        })
+      return try (0..<3).flatMap { _ in
+        try engine.step(input: values(x: 0), target: values(x: 256), context: ComputeContext())
+      }
+    }
+    // A weight of about 1 moves by 1e-8 a step.
+    let plain = try losses(0)
+    #expect(plain.allSatisfy { abs($0 - plain[0]) < 1e-5 })
+    let drawn = try losses(0.2)
+    for (index, loss) in drawn.enumerated() {
+      #expect(abs(loss - plain[0]) > 1e-4)
+      #expect(drawn[..<index].allSatisfy { abs($0 - loss) > 1e-4 })
+    }
+  }
+
+  @Test("the presets have 16, 32 and 64 channels")
+  func presets() throws {
+    let classes = try data.learnedClasses()
+    let channels = TrainingOptions.Preset.allCases.map {
+      SegmenterTrainingOptions(preset: $0, classes: classes).baseChannels
+    }
+    #expect(channels == [16, 32, 64])
+  }
+
   @Test("pale and dark tissue are told apart after 150 steps, chosen and told by F1 of each class")
   func learns() throws {
     let summary = try train(
