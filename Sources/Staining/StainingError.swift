@@ -78,7 +78,8 @@ extension StainingError: CustomStringConvertible {
         + "use a finer pixel size or --split-by case"
     case .emptySplit(let path, let split, let leftOut):
       "\(path): no tile for \(split) (left out: \(leftOut)); "
-        + "use a finer --pixel-size, a larger --max-residual or --split-by case"
+        + "use a finer --pixel-size, \(leftOut.contains("registered") ? "a larger --max-residual " : "")"
+        + "or --split-by case"
     case .malformedModel(let path, let reason):
       "\(path): no usable model (\(reason)); copy it again or train it with restain train"
     case .foreignModel(let path):
