@@ -1,4 +1,5 @@
 public import Rasters
+import Tensors
 
 /// A class of tissue and the colour that stands for it in label pictures.
 public struct LabelClass: Codable, Hashable, Sendable {
@@ -71,16 +72,12 @@ extension [LabelClass] {
 /// Finds the classes of pixels by their colours.
 public struct LabelLookup: Sendable {
   private let numbers: [UInt32: UInt8]
-  /// The number of a pixel without a class.
-  public let unlabelled: UInt8
 
-  /// Makes a table of classes in order.
-  ///
-  /// - Parameters:
-  ///   - classes: Those that pixels can have.
-  ///   - unlabelled: The number of all other pixels.
-  public init(_ classes: [LabelClass], unlabelled: UInt8) {
-    self.unlabelled = unlabelled
+  /// The number of a pixel without a class, as `Losses` has it.
+  public static let unlabelled = Losses.unlabelled
+
+  /// Makes a table of the classes that pixels can have, numbered in order.
+  public init(_ classes: [LabelClass]) {
     numbers = Dictionary(
       classes.enumerated().map {
         (Self.key($1.color.red, $1.color.green, $1.color.blue), UInt8($0))
@@ -103,7 +100,7 @@ public struct LabelLookup: Sendable {
       (0..<levels.count / 3).map { pixel in
         let key = Self.key(levels[pixel * 3], levels[pixel * 3 + 1], levels[pixel * 3 + 2])
         if let last, last.key == key { return last.label }
-        let label = numbers[key] ?? unlabelled
+        let label = numbers[key] ?? Self.unlabelled
         last = (key, label)
         return label
       }

@@ -72,8 +72,6 @@ struct LabelledSection: TileSource {
   private let lookup: LabelLookup
   private let detector: TissueDetector
 
-  private static let unlabelled: UInt8 = 255
-
   init(
     _ labelled: PairedDatasetMaker.Labelled, classes: [LabelClass], pixelSizeMicrons: Double,
     forEach: ForEach
@@ -81,7 +79,7 @@ struct LabelledSection: TileSource {
     fixed = try labelled.fixed.source(
       pixelSize: pixelSizeMicrons, option: "--fixed-pixel-size")
     labels = labelled.labels.source(width: fixed.width, height: fixed.height)
-    lookup = LabelLookup(classes.learned, unlabelled: Self.unlabelled)
+    lookup = LabelLookup(classes.learned)
     fixedFillings = try labelled.fixed.fillings(option: "--fixed-pixel-size", forEach: forEach)
     detector = try TissueDetector(sampling: fixed, fillings: fixedFillings)
   }
@@ -92,7 +90,7 @@ struct LabelledSection: TileSource {
       return .background
     }
     let colors = try labels.read(tile)
-    guard lookup.labels(of: colors).contains(where: { $0 != Self.unlabelled }) else {
+    guard lookup.labels(of: colors).contains(where: { $0 != LabelLookup.unlabelled }) else {
       return .unlabelled
     }
     return .kept(left: picture, right: colors)

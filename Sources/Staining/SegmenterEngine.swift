@@ -42,7 +42,7 @@ public struct SegmenterEngine: TrainingEngine {
   private init(options: SegmenterTrainingOptions, trainer: SegmenterTrainer) {
     self.options = options
     self.trainer = trainer
-    lookup = LabelLookup(options.classes, unlabelled: Losses.unlabelled)
+    lookup = LabelLookup(options.classes)
   }
 
   /// Steps done.

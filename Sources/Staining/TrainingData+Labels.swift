@@ -23,11 +23,12 @@ extension TrainingData {
   /// - Returns: The inverse of each class's share, 1 in the mean over the pixels; 0 for one that no tile shows.
   /// - Throws: What reading a tile throws.
   public func classWeights(of classes: [LabelClass]) throws -> [Float] {
-    let lookup = LabelLookup(classes, unlabelled: 255)
+    let lookup = LabelLookup(classes)
     let half = PixelRegion(x: train.tileSize, y: 0, width: train.tileSize, height: train.tileSize)
     var counts = [Int](repeating: 0, count: classes.count)
     for index in 0..<train.count {
-      for label in lookup.labels(of: try train.picture(index).cropped(to: half)) where label < 255 {
+      for label in lookup.labels(of: try train.picture(index).cropped(to: half))
+      where label != LabelLookup.unlabelled {
         counts[Int(label)] += 1
       }
     }

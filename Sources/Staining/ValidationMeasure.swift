@@ -132,11 +132,10 @@ struct PictureMeasure: ValidationMeasure {
 struct ClassMeasure: ValidationMeasure {
   private let classes: [LabelClass]
   private let lookup: LabelLookup
-  private static let unlabelled: UInt8 = 255
 
   init(_ classes: [LabelClass]) {
     self.classes = classes
-    lookup = LabelLookup(classes, unlabelled: Self.unlabelled)
+    lookup = LabelLookup(classes)
   }
 
   var columns: [String] {
@@ -152,7 +151,7 @@ struct ClassMeasure: ValidationMeasure {
     let found = lookup.labels(of: Levels.image(prediction, size: truth.width))
     var counts = ConfusionCounts(classCount: classes.count)
     for (real, other) in zip(lookup.labels(of: truth), found)
-    where real != Self.unlabelled && other != Self.unlabelled {
+    where real != LabelLookup.unlabelled && other != LabelLookup.unlabelled {
       counts.add(real: Int(real), found: Int(other))
     }
     return (counts.shared + counts.real + counts.found).map(Double.init)

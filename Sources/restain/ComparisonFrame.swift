@@ -26,7 +26,7 @@ struct ComparisonFrame {
   let transform: SectionTransform?
 
   /// Two pixel sizes this near are the same, as in `convert`.
-  private static let equalTolerance = 0.005
+  static let equalTolerance = 0.005
 
   init(_ context: CommandContext) throws {
     let verb = EvaluateConversionCommand.self

@@ -91,7 +91,7 @@ struct SegmenterEvaluation {
     guard let labels else { return nil }
     try labels.requireExtent(of: frame.realSlide, pixelSize: frame.realPixelSize)
     let map = labels.source(width: frame.real.width, height: frame.real.height)
-    let lookup = LabelLookup(drawn, unlabelled: UInt8(LabelClasses.most))
+    let lookup = LabelLookup(drawn)
     let names = classes.map(\.name)
     // A class that the segmenter does not know is no truth to hold it to.
     let numbers = drawn.map { entry in names.firstIndex(of: entry.name).map { UInt8($0) } }
@@ -102,7 +102,7 @@ struct SegmenterEvaluation {
           of: segmenter,
           labels: { region in
             lookup.labels(of: try map.read(region)).map {
-              Int($0) < numbers.count ? numbers[Int($0)] : nil
+              $0 == LabelLookup.unlabelled ? nil : numbers[Int($0)]
             }
           }, progress: progress)
       }
@@ -135,9 +135,6 @@ struct SegmenterFrame {
   private let mask: (any PixelSource)?
   private let frame: ComparisonFrame
 
-  /// Two pixel sizes this near are the same, as in `convert`.
-  private static let equalTolerance = 0.005
-
   init(_ frame: ComparisonFrame, microns: Double, _ context: CommandContext) throws {
     self.frame = frame
     realSlide = frame.real.slide
@@ -149,7 +146,7 @@ struct SegmenterFrame {
       // Both slides are made from their finest level alike: equal slides stay equal.
       let own = realPixelSize
       let isSame =
-        max(abs(own.x / microns - 1), abs(own.y / microns - 1)) <= Self.equalTolerance
+        max(abs(own.x / microns - 1), abs(own.y / microns - 1)) <= ComparisonFrame.equalTolerance
       pixelSize = isSame ? own : PixelSize(microns)
       real =
         isSame
@@ -169,7 +166,7 @@ struct SegmenterFrame {
     guard let transform = frame.transform else {
       return Self.resampled(source, width: real.width, height: real.height)
     }
-    let isFiner = pixelSize.x / own.x > 1 + Self.equalTolerance
+    let isFiner = pixelSize.x / own.x > 1 + ComparisonFrame.equalTolerance
     let size = isFiner ? pixelSize : own
     let raster =
       isFiner

@@ -188,19 +188,19 @@ struct SegmenterTrainingTests {
     let grid = try PictureFile.readPNG(path: files.sample(step: 150))
     #expect(grid.width == 3 * 256 && grid.height == 2 * 256)
     let predicted = grid.cropped(to: PixelRegion(x: 256, y: 0, width: 256, height: 512))
-    let lookup = LabelLookup(testClasses.learned, unlabelled: 255)
-    #expect(!lookup.labels(of: predicted).contains(255))
+    let lookup = LabelLookup(testClasses.learned)
+    #expect(!lookup.labels(of: predicted).contains(LabelLookup.unlabelled))
   }
 
   @Test("classes weigh alike with the inverse of their shares over the training tiles")
   func balance() throws {
     let weights = try data.classWeights(of: testClasses.learned)
     var counts = [Double](repeating: 0, count: 3)
-    let lookup = LabelLookup(testClasses.learned, unlabelled: 255)
+    let lookup = LabelLookup(testClasses.learned)
     for index in 0..<data.train.count {
       let half = PixelRegion(x: 256, y: 0, width: 256, height: 256)
       for label in lookup.labels(of: try data.train.picture(index).cropped(to: half))
-      where label < 255 {
+      where label != LabelLookup.unlabelled {
         counts[Int(label)] += 1
       }
     }
