@@ -14,14 +14,14 @@ enum Bootstrap {
   /// The middle 95 % of a figure over resampled squares.
   ///
   /// - Returns: Lower and upper bound; nothing for too few squares or a figure that is not finite.
-  static func interval(
-    _ squares: [BlockSums], of figure: (BlockSums) -> Double
+  static func interval<Sums: AdditiveSums>(
+    _ squares: [Sums], of figure: (Sums) -> Double
   ) -> [Double]? {
     guard squares.count >= fewestSquares else { return nil }
     var random = SequentialRandom(seed: seed)
     var values: [Double] = []
     for _ in 0..<resampleCount {
-      var sums = BlockSums()
+      var sums = squares[0].emptied
       for _ in squares.indices {
         sums.add(squares[Int.random(in: 0..<squares.count, using: &random)])
       }

@@ -8,15 +8,15 @@ public import Tensors
 /// number of threads.
 public struct ConversionComparison: Sendable {
   let real: any PixelSource
-  private let generated: any PixelSource
+  let generated: any PixelSource
   private let mask: (any PixelSource)?
   private let fillings: [RGBColor]
-  private let pixelSize: PixelSize
+  let pixelSize: PixelSize
   let isImaged: (@Sendable (PixelRegion) -> Bool)?
   private let network = RandomConvolutionFeatures()
 
   /// The side of the tiles that are read, in pixels; a whole number of blocks.
-  private static let tile = 8 * BlockGrid.side
+  static let tile = 8 * BlockGrid.side
 
   /// How far a window of the structural similarity reaches beyond its centre.
   private static let apron = 5
@@ -65,8 +65,8 @@ public struct ConversionComparison: Sendable {
   /// How many tiles are read, the total of the progress.
   public var tileCount: Int { columnCount * rowCount }
 
-  private var columnCount: Int { (real.width + Self.tile - 1) / Self.tile }
-  private var rowCount: Int { (real.height + Self.tile - 1) / Self.tile }
+  var columnCount: Int { (real.width + Self.tile - 1) / Self.tile }
+  var rowCount: Int { (real.height + Self.tile - 1) / Self.tile }
 
   /// Reads both and compares them.
   ///
@@ -200,7 +200,7 @@ public struct ConversionComparison: Sendable {
   }
 
   /// Takes blocks that were not imaged for the generated slide out of the flags of a tile; how many there were.
-  private func clearOutside(_ flags: inout [Bool], of tile: PixelRegion) -> Int {
+  func clearOutside(_ flags: inout [Bool], of tile: PixelRegion) -> Int {
     guard let isImaged else { return 0 }
     var count = 0
     for y in stride(from: 0, to: tile.height, by: BlockGrid.side) {

@@ -26,6 +26,8 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
   public var randomConvolutionFrechet: RandomConvolutionFrechet?
   /// FID, KID and the Inception score, where the network's weights are given.
   public var inception: InceptionFigures?
+  /// How alike a segmenter reads the two.
+  public var segmentation: SegmentationScores?
 
   private enum CodingKeys: String, CodingKey {
     case peakSignalToNoise = "psnr_db"
@@ -40,7 +42,7 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
     case isIdentical = "identical"
   }
 
-  /// Writes the figures, those of ``randomConvolutionFrechet`` and ``inception`` among them under their own
+  /// Writes the figures, those of ``randomConvolutionFrechet``, ``inception`` and ``segmentation`` under their own
   /// names.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
@@ -57,23 +59,13 @@ public struct ConversionQuality: Hashable, Codable, Sendable {
     try container.encode(isIdentical, forKey: .isIdentical)
     try randomConvolutionFrechet?.encode(to: encoder)
     try inception?.encode(to: encoder)
+    try segmentation?.encode(to: encoder)
   }
 }
 
 extension ConversionQuality {
-  /// The side of the squares that are resampled, in microns; smaller where needed for `wantedSquares`.
-  static let largestSquareMicrons = 1000.0
-  static let wantedSquares = 10
-
   init(_ grid: BlockGrid, pixelSizeMicrons: Double) {
-    var side = max(
-      1,
-      Int((Self.largestSquareMicrons / pixelSizeMicrons / Double(BlockGrid.side)).rounded()))
-    var squares = grid.squares(blocksPerSide: side)
-    while squares.count < Self.wantedSquares, side > 1 {
-      side /= 2
-      squares = grid.squares(blocksPerSide: side)
-    }
+    let (squares, side) = grid.resampledSquares(pixelSizeMicrons: pixelSizeMicrons)
     let total = grid.total
     isIdentical = total.squaredError.sum == 0
     peakSignalToNoise = isIdentical ? nil : total.squaredError.peakSignalToNoise

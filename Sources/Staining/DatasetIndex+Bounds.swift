@@ -16,11 +16,15 @@ extension DatasetIndex {
     guard SplitShares.areValid([shares.train, shares.validation, shares.test]) else {
       return "shares that do not divide a whole"
     }
+    if let problem = classes?.problem { return "classes of which \(problem)" }
     for slide in fixedSlides where !slide.squares.allSatisfy(isPossible) {
       return "squares of \(slide.file) that no slide has"
     }
     for entry in cases {
-      let left = [entry.leftOut.background, entry.leftOut.outside, entry.leftOut.misregistered]
+      let left = [
+        entry.leftOut.background, entry.leftOut.outside, entry.leftOut.misregistered,
+        entry.leftOut.unlabelled ?? 0,
+      ]
       guard (left + entry.kept.values).allSatisfy((0...Self.largestCount).contains) else {
         return "counts of tiles that case \(entry.name) cannot have"
       }

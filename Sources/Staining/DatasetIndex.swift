@@ -14,6 +14,8 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
   public let splitUnit: SplitUnit
   /// The shares of the splits.
   public let shares: SplitShares
+  /// The classes, where the right halves of the tiles are labels; nothing where they are a stain.
+  public let classes: [LabelClass]?
   /// The fixed slides with their squares.
   public var fixedSlides: [FixedSlide]
   /// The cases in the order in which they were added.
@@ -26,8 +28,10 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
 
   /// Makes the index of an empty data set.
   public init(
-    pixelSizeMicrons: Double, tileSize: Int, splitUnit: SplitUnit, shares: SplitShares
+    pixelSizeMicrons: Double, tileSize: Int, splitUnit: SplitUnit, shares: SplitShares,
+    classes: [LabelClass]? = nil
   ) {
+    self.classes = classes
     self.pixelSizeMicrons = pixelSizeMicrons
     self.tileSize = tileSize
     self.splitUnit = splitUnit
@@ -68,22 +72,24 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
     }
   }
 
-  /// One pair of sections.
+  /// One pair of sections, or one section and its labels.
   public struct Case: Codable, Equatable, Sendable {
     /// The name that its tiles start with.
     public let name: String
     /// The H&E slide.
     public let fixed: Input
-    /// The slide that was warped.
-    public let moving: Input
-    /// The transform file.
-    public let transform: Input
+    /// The slide that was warped; nothing beside labels.
+    public let moving: Input?
+    /// The transform file; nothing beside labels.
+    public let transform: Input?
+    /// The label picture, where there is one.
+    public let labels: Input?
     /// How the registration ended.
     public let status: String
     /// Median residual of the registration, in microns, where it was measured.
     public let medianResidualMicrons: Double?
-    /// Tiles whose residual is larger were left out, in microns.
-    public let maxResidualMicrons: Double
+    /// Tiles whose residual is larger were left out, in microns; nothing beside labels.
+    public let maxResidualMicrons: Double?
     /// Pixels that neighbouring tiles share.
     public let overlap: Int
     /// The case's one split, where the data set is divided by case.
@@ -95,14 +101,16 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
 
     /// Describes a case.
     public init(
-      name: String, fixed: Input, moving: Input, transform: Input, status: String,
-      medianResidualMicrons: Double?, maxResidualMicrons: Double, overlap: Int,
+      name: String, fixed: Input, moving: Input? = nil, transform: Input? = nil,
+      labels: Input? = nil, status: String, medianResidualMicrons: Double? = nil,
+      maxResidualMicrons: Double? = nil, overlap: Int,
       split: DatasetSplit?, kept: [String: Int], leftOut: LeftOut
     ) {
       self.name = name
       self.fixed = fixed
       self.moving = moving
       self.transform = transform
+      self.labels = labels
       self.status = status
       self.medianResidualMicrons = medianResidualMicrons
       self.maxResidualMicrons = maxResidualMicrons
@@ -113,7 +121,7 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-      case name, fixed, moving, transform, status, overlap, split, kept
+      case name, fixed, moving, transform, labels, status, overlap, split, kept
       case medianResidualMicrons = "median_residual_um"
       case maxResidualMicrons = "max_residual_um"
       case leftOut = "left_out"
@@ -131,18 +139,22 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
     public var outside = 0
     /// Registered worse than allowed, or nowhere near a block whose registration could be measured.
     public var misregistered = 0
+    /// Without a pixel that has a class; nothing where the tiles have no labels.
+    public var unlabelled: Int?
 
     /// Counts nothing yet.
     public init() {}
 
     /// What messages say.
-    var summary: String {
-      "\(background) background, \(outside) outside the moving slide, \(misregistered) badly registered"
+    public var summary: String {
+      if let unlabelled { return "\(background) background, \(unlabelled) without labels" }
+      return "\(background) background, \(outside) outside the moving slide, "
+        + "\(misregistered) badly registered"
     }
   }
 
   private enum CodingKeys: String, CodingKey {
-    case format, version, shares, cases
+    case format, version, shares, classes, cases
     case pixelSizeMicrons = "pixel_size_um"
     case tileSize = "tile"
     case splitUnit = "split_by"

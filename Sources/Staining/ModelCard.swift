@@ -8,6 +8,8 @@ public struct ModelCard: Codable, Equatable, Sendable {
     case pix2pix = "pix2pix-unet256"
     /// A Schrödinger bridge on a diffusion U-Net.
     case bridge = "i2sb"
+    /// A U-Net that names the tissue of every pixel.
+    case segmenter = "segmenter-unet"
     /// Gives back what it gets; for tests of everything around a network.
     case identity
   }
@@ -18,6 +20,8 @@ public struct ModelCard: Codable, Equatable, Sendable {
   public var baseChannels: Int
   /// The network and the walk of a bridge; nil for other networks.
   public var bridge: Bridge?
+  /// The classes of a segmenter in the order of its outputs; nil for other networks.
+  public var classes: [LabelClass]?
   /// Which statistics normalise; a bridge's groups are always those of each tile, `reference`.
   public var normalization: NormalizationMode
   /// Microns a pixel that the network was trained at.
@@ -34,10 +38,12 @@ public struct ModelCard: Codable, Equatable, Sendable {
   /// Describes a network.
   public init(
     architecture: Architecture, baseChannels: Int, bridge: Bridge? = nil,
-    normalization: NormalizationMode, pixelSizeMicrons: Double, fromStain: String,
+    classes: [LabelClass]? = nil, normalization: NormalizationMode, pixelSizeMicrons: Double,
+    fromStain: String,
     toStain: String, training: Training? = nil, restainVersion: String
   ) {
     self.bridge = bridge
+    self.classes = classes
     self.architecture = architecture
     self.baseChannels = baseChannels
     self.normalization = normalization
@@ -101,14 +107,14 @@ public struct ModelCard: Codable, Equatable, Sendable {
     /// Decay of the running average that these weights are; nil where they are the last ones.
     public var averageDecay: Double?
     /// The figures on the validation tiles.
-    public var validation: ValidationFigures?
+    public var validation: ModelFigures?
 
     /// Describes a training.
     public init(
       data: [Data], seed: UInt64, totalSteps: Int, step: Int, batchSize: Int,
       discriminatorChannels: Int? = nil, cropSize: Int? = nil, learningRate: Double,
       l1Weight: Double? = nil, hasMultiScaleL1: Bool? = nil, averageDecay: Double? = nil,
-      validation: ValidationFigures?
+      validation: ModelFigures?
     ) {
       self.cropSize = cropSize
       self.data = data
@@ -164,7 +170,7 @@ public struct ModelCard: Codable, Equatable, Sendable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case architecture, bridge, normalization, training
+    case architecture, bridge, classes, normalization, training
     case baseChannels = "base_channels"
     case pixelSizeMicrons = "pixel_size_um"
     case fromStain = "from"

@@ -10,6 +10,8 @@ public typealias TilePrediction = @Sendable (Tensor) throws -> Tensor
 struct ModelValidation: Sendable {
   let data: TrainingData
   let tileLimit: Int
+  /// What is taken of every tile.
+  let measure: any ValidationMeasure
 
   /// Tiles that are predicted at once.
   private static let batchSize = 4
@@ -29,40 +31,29 @@ struct ModelValidation: Sendable {
   /// - Throws: What reading the tiles throws.
   func figures(
     of predict: TilePrediction, forEach: ForEach
-  ) throws -> ValidationFigures? {
+  ) throws -> ModelFigures? {
     let indices = Self.drawn(tileLimit, of: data.validation.count)
     guard !indices.isEmpty else { return nil }
-    var difference = 0.0
-    var squares = ImageQuality.SquaredError()
-    var similarity = 0.0
+    var sums: [Double] = []
     for first in stride(from: 0, to: indices.count, by: Self.batchSize) {
       let group = Array(indices[first..<min(indices.count, first + Self.batchSize)])
       let batch = try data.validation.batch(
         group.map { TileOrder.Sample(index: $0, turn: 0) })
       let output = try predict(batch.input)
-      for (value, target) in zip(output.values, batch.target.values) {
-        difference += Double(abs(value - target))
-      }
       let size = data.validation.tileSize
-      let pixelCount = size * size * 3
+      let valueCount = size * size * 3
       let compared = try collected(count: group.count, forEach: forEach) { position in
-        let fake = Levels.image(
-          output.values[(position * pixelCount)..<((position + 1) * pixelCount)], size: size)
         let real = try data.validation.picture(group[position]).cropped(
           to: PixelRegion(x: size, y: 0, width: size, height: size))
-        return (
-          ImageQuality.squaredError(fake, real), ImageQuality.structuralSimilarity(fake, real)
-        )
+        return measure.sums(
+          prediction: output.values[(position * valueCount)..<((position + 1) * valueCount)],
+          truth: real)
       }
-      for (error, value) in compared {
-        squares.add(error)
-        similarity += value
+      for tile in compared {
+        sums = sums.isEmpty ? tile : zip(sums, tile).map { $0 + $1 }
       }
     }
-    let tileCount = indices.count
-    return ValidationFigures(
-      l1: difference / Double(squares.count), peakSignalToNoise: squares.peakSignalToNoise,
-      structuralSimilarity: similarity / Double(tileCount), tileCount: tileCount)
+    return measure.figures(sums: sums, tileCount: indices.count)
   }
 
   /// Input | generated | real, one fixed tile a row, for people to look at.
@@ -92,9 +83,12 @@ enum Levels {
   static func values(_ image: RGBImage) -> [Float] { image.pixels.map { Float($0) / 127.5 - 1 } }
 
   /// `(x + 1) · 127.5`, rounded half up and clamped.
+  static func levels(_ values: some Sequence<Float>) -> [UInt8] {
+    values.map { UInt8(min(max(($0 + 1) * 127.5 + 0.5, 0), 255.5)) }
+  }
+
+  /// The levels of a square picture.
   static func image(_ values: ArraySlice<Float>, size: Int) -> RGBImage {
-    RGBImage(
-      width: size, height: size,
-      pixels: values.map { UInt8(min(max(($0 + 1) * 127.5 + 0.5, 0), 255.5)) })
+    RGBImage(width: size, height: size, pixels: levels(values))
   }
 }

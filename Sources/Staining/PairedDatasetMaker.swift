@@ -6,10 +6,11 @@ import Reporting
 public import Slides
 public import Stitching
 
-/// Cuts two registered sections into pairs of tiles and adds them to a data set.
+/// Cuts two registered sections, or a section and its labels, into pairs of tiles and adds them to a data set.
 ///
 /// The left half of a picture (A) is the moving section in the fixed frame, the right half (B) the fixed
-/// one. Nothing of a case appears in the data set before all of it is written.
+/// one; with labels, A is the fixed section and B its labels. Nothing of a case appears in the data set before
+/// all of it is written.
 public struct PairedDatasetMaker: Sendable {
   /// What the caller chose; nothing takes the data set's own value or the default.
   public struct Options: Sendable {
@@ -61,7 +62,7 @@ public struct PairedDatasetMaker: Sendable {
 
   let folder: String
   let options: Options
-  private let forEach: ForEach
+  let forEach: ForEach
 
   /// Makes a maker.
   ///
@@ -86,56 +87,97 @@ public struct PairedDatasetMaker: Sendable {
   public func add(
     _ sections: Sections, progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
   ) throws -> (index: DatasetIndex, added: DatasetIndex.Case) {
-    try checkName()
-    try DurableFile.makeFolder(folder)
-    return try FolderLock(path: folder).whileHeld { try addLocked(sections, progress: progress) }
+    let transform = sections.transform
+    return try added(
+      fixed: sections.fixed, progress: progress,
+      index: {
+        guard transform.status == .ok || options.isForced else {
+          throw StainingError.needsReview(
+            path: sections.transformPath, reasons: transform.reasons.map(\.rawValue))
+        }
+        return try openIndex(classes: nil) {
+          [
+            try sections.fixed.requirePixelSize(option: "--fixed-pixel-size").mean,
+            try sections.moving.requirePixelSize(option: "--moving-pixel-size").mean,
+          ]
+        }
+      },
+      source: { index in
+        try PairedSections(
+          sections, pixelSizeMicrons: index.pixelSizeMicrons,
+          maxResidualMicrons: maxResidualMicrons(index), forEach: forEach)
+      },
+      describe: { cut in
+        DatasetIndex.Case(
+          name: options.caseName, fixed: cut.fixed,
+          moving: try Self.input(sections.moving.path),
+          transform: try Self.input(sections.transformPath), status: transform.status.rawValue,
+          medianResidualMicrons: transform.residuals?.median,
+          maxResidualMicrons: maxResidualMicrons(cut.index), overlap: cut.overlap,
+          split: cut.split, kept: cut.kept, leftOut: cut.leftOut)
+      })
   }
 
-  private func addLocked(
-    _ sections: Sections, progress: (_ done: Int, _ total: Int) throws -> Void
+  private func maxResidualMicrons(_ index: DatasetIndex) -> Double {
+    options.maxResidualMicrons ?? max(10, 8 * index.pixelSizeMicrons)
+  }
+
+  /// What cutting a case came to.
+  struct Cut {
+    let index: DatasetIndex
+    let fixed: DatasetIndex.Input
+    let overlap: Int
+    let split: DatasetSplit?
+    let kept: [String: Int]
+    let leftOut: DatasetIndex.LeftOut
+  }
+
+  /// Cuts and adds a case of either kind while the data set is locked.
+  ///
+  /// `index` gives the data set's index or a new one, `source` what tiles are cut from, `describe` the case.
+  func added(
+    fixed: Slide, progress: (_ done: Int, _ total: Int) throws -> Void,
+    index openIndex: () throws -> DatasetIndex,
+    source: (DatasetIndex) throws -> any TileSource,
+    describe: (Cut) throws -> DatasetIndex.Case
   ) throws -> (index: DatasetIndex, added: DatasetIndex.Case) {
-    let transform = sections.transform
-    guard transform.status == .ok || options.isForced else {
-      throw StainingError.needsReview(
-        path: sections.transformPath, reasons: transform.reasons.map(\.rawValue))
+    try checkName()
+    try DurableFile.makeFolder(folder)
+    return try FolderLock(path: folder).whileHeld {
+      var index = try openIndex()
+      let overlap = try overlap(tileSize: index.tileSize)
+      let previous = index.cases.first { $0.name == options.caseName }
+      guard previous == nil || options.isForced else {
+        throw StainingError.caseExists(path: folder, name: options.caseName)
+      }
+      index.cases.removeAll { $0.name == options.caseName }
+      let staging = URL(fileURLWithPath: folder).appendingPathComponent(
+        ".\(options.caseName).partial")
+      if previous == nil { try clearOrphans(staging: staging) }
+      try? FileManager.default.removeItem(at: staging)  // Left by a run that was killed.
+      let fixedInput = try Self.input(fixed.path)
+      let source = try source(index)
+      let squares = try squares(
+        for: fixedInput, source: source, fixed: fixed, previous: previous, index: &index)
+      let cutter = TileCutter(
+        source: source, caseName: options.caseName, tileSize: index.tileSize, overlap: overlap,
+        forEach: forEach)
+      var isPublishing = false
+      // Worthless by now; but beside tiles that no index counts yet it tells whose they are.
+      defer { if !isPublishing { try? FileManager.default.removeItem(at: staging) } }
+      let cut = try cutter.cut(squares, into: staging.path, progress: progress)
+      let added = try describe(
+        Cut(
+          index: index, fixed: fixedInput, overlap: overlap,
+          split: index.splitUnit == .case ? squares.first?.split : nil, kept: cut.kept,
+          leftOut: cut.leftOut))
+      index.cases.append(added)
+      try requireTiles(in: index, added: added)
+      isPublishing = true
+      try publish(staging: staging, index: index)
+      isPublishing = false
+      return (index, added)
     }
-    var index = try openIndex(sections)
-    let overlap = try overlap(tileSize: index.tileSize)
-    let previous = index.cases.first { $0.name == options.caseName }
-    guard previous == nil || options.isForced else {
-      throw StainingError.caseExists(path: folder, name: options.caseName)
-    }
-    index.cases.removeAll { $0.name == options.caseName }
-    let staging = URL(fileURLWithPath: folder).appendingPathComponent(
-      ".\(options.caseName).partial")
-    if previous == nil { try clearOrphans(staging: staging) }
-    try? FileManager.default.removeItem(at: staging)  // Left by a run that was killed.
-    let fixedInput = try Self.input(sections.fixed.path)
-    let pair = try PairedSections(
-      sections, pixelSizeMicrons: index.pixelSizeMicrons, forEach: forEach)
-    let squares = try squares(
-      for: fixedInput, pair: pair, sections: sections, previous: previous, index: &index)
-    let limit =
-      options.maxResidualMicrons ?? max(10, 8 * index.pixelSizeMicrons)
-    let cutter = TileCutter(
-      pair: pair, caseName: options.caseName, tileSize: index.tileSize, overlap: overlap,
-      maxResidualMicrons: limit, forEach: forEach)
-    var isPublishing = false
-    // Worthless by now; but beside tiles that no index counts yet it tells whose they are.
-    defer { if !isPublishing { try? FileManager.default.removeItem(at: staging) } }
-    let cut = try cutter.cut(squares, into: staging.path, progress: progress)
-    let added = DatasetIndex.Case(
-      name: options.caseName, fixed: fixedInput, moving: try Self.input(sections.moving.path),
-      transform: try Self.input(sections.transformPath), status: transform.status.rawValue,
-      medianResidualMicrons: transform.residuals?.median, maxResidualMicrons: limit,
-      overlap: overlap, split: index.splitUnit == .case ? squares.first?.split : nil,
-      kept: cut.kept, leftOut: cut.leftOut)
-    index.cases.append(added)
-    try requireTiles(in: index, added: added)
-    isPublishing = true
-    try publish(staging: staging, index: index)
-    isPublishing = false
-    return (index, added)
   }
 
   // MARK: - The index
@@ -150,18 +192,25 @@ public struct PairedDatasetMaker: Sendable {
   }
 
   /// The data set's index, or that of a new one; choices that differ from a data set's own are refused.
-  private func openIndex(_ sections: Sections) throws -> DatasetIndex {
+  ///
+  /// - Parameters:
+  ///   - classes: The classes of a new data set of labels; nothing for one of stains.
+  ///   - pixelSizes: Those of the slides, in microns; asked for a new data set alone.
+  /// - Returns: The index, without the case.
+  /// - Throws: ``StainingError``, or what `pixelSizes` throws.
+  func openIndex(
+    classes: [LabelClass]?, pixelSizes: () throws -> [Double]
+  ) throws -> DatasetIndex {
     guard let index = try DatasetIndex.read(folder: folder) else {
-      let own = [
-        try sections.fixed.requirePixelSize(option: "--fixed-pixel-size").mean,
-        try sections.moving.requirePixelSize(option: "--moving-pixel-size").mean,
-      ]
+      let own = try pixelSizes()
       return DatasetIndex(
         pixelSizeMicrons: options.pixelSizeMicrons
           ?? own.reduce(Self.finestDefaultMicrons, max),
         tileSize: options.tileSize ?? TilePlan.standardTileSize,
-        splitUnit: options.splitUnit ?? .square, shares: options.shares ?? .standard)
+        splitUnit: options.splitUnit ?? .square, shares: options.shares ?? .standard,
+        classes: classes)
     }
+    try index.requireKind(hasLabels: classes != nil, folder: folder)
     func requireSame<Value: Equatable>(_ given: Value?, _ own: Value, _ name: String) throws {
       guard let given, given != own else { return }
       throw StainingError.datasetConflict(
@@ -184,50 +233,6 @@ public struct PairedDatasetMaker: Sendable {
     return overlap
   }
 
-  private func squares(
-    for fixed: DatasetIndex.Input, pair: PairedSections, sections: Sections,
-    previous: DatasetIndex.Case?, index: inout DatasetIndex
-  ) throws -> [SplitSquare] {
-    if index.splitUnit == .case {
-      // Sections of one H&E show the same tissue: they stay together. A case that is replaced counts last.
-      let sibling = (index.cases + [previous].compactMap(\.self)).first {
-        $0.fixed.hash == fixed.hash
-      }
-      var counts: [DatasetSplit: Int] = [:]
-      for split in DatasetSplit.allCases { counts[split] = index.tileCount(split) }
-      let split = sibling?.split ?? index.shares.mostWanting(tileCounts: counts)
-      return [
-        SplitSquare(
-          x: 0, y: 0, width: pair.fixed.width, height: pair.fixed.height, split: split)
-      ]
-    }
-    if let known = index.fixedSlides.first(where: { $0.hash == fixed.hash }) {
-      let frame = PixelRegion(x: 0, y: 0, width: pair.fixed.width, height: pair.fixed.height)
-      guard known.squares.allSatisfy({ $0.region.intersection(frame) == $0.region }) else {
-        throw StainingError.malformedDataset(
-          path: folder, reason: "its squares of \(known.file) lie beyond that slide")
-      }
-      return known.squares
-    }
-    let coarse = max(TissueMap.pixelSize, pair.fixed.pixelSize.mean)
-    let overview = try sections.fixed.source(pixelSize: coarse, option: "--fixed-pixel-size")
-    let tissue = try TissueMap(
-      of: overview, pixelSize: overview.pixelSize.mean, fillings: pair.fixedFillings)
-    let found = SplitSquares.tissueSquares(
-      tissue: tissue, width: pair.fixed.width, height: pair.fixed.height,
-      pixelSize: pair.fixed.pixelSize, tileSize: index.tileSize)
-    guard found.squares.count >= SplitSquares.leastCount else {
-      throw StainingError.tooLittleTissue(
-        path: sections.fixed.path, squareCount: found.squares.count)
-    }
-    let squares = SplitSquares.divided(
-      found.squares, slideHash: fixed.hash, shares: index.shares)
-    index.fixedSlides.append(
-      DatasetIndex.FixedSlide(
-        file: fixed.file, hash: fixed.hash, squareEdge: found.edge, squares: squares))
-    return squares
-  }
-
   private func requireTiles(
     in index: DatasetIndex, added: DatasetIndex.Case
   ) throws(StainingError) {
@@ -239,7 +244,7 @@ public struct PairedDatasetMaker: Sendable {
     }
   }
 
-  private static func input(_ path: String) throws -> DatasetIndex.Input {
+  static func input(_ path: String) throws -> DatasetIndex.Input {
     DatasetIndex.Input(
       file: URL(fileURLWithPath: path).lastPathComponent,
       hash: try ContentHash.hexadecimal(ofFile: path, endsOnly: true))

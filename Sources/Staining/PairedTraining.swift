@@ -12,7 +12,7 @@ public enum TrainingEvent: Sendable {
   /// A row of the table was written.
   case row(TrainingRow)
   /// The model was looked at; the flag says whether it is the best so far and was kept.
-  case validated(step: Int, figures: ValidationFigures?, isBest: Bool)
+  case validated(step: Int, figures: ModelFigures?, isBest: Bool)
   /// Everything needed to go on was written.
   case checkpoint(step: Int)
 }
@@ -28,7 +28,7 @@ public struct TrainingSummary: Sendable {
   /// The step of the model that was kept; nothing where it was stopped before its first step, or in a hurry.
   public let bestStep: Int?
   /// The figures of the model that was kept.
-  public let best: ValidationFigures?
+  public let best: ModelFigures?
 }
 
 /// What the world decides, asked once a step.
@@ -66,7 +66,7 @@ public struct PairedTraining<Engine: TrainingEngine> {
   private struct Record: Codable {
     var options: Engine.Options
     var data: [ModelCard.Data]
-    var best: ValidationFigures?
+    var best: ModelFigures?
     var bestStep: Int?
     /// Validations since the best one; missing in checkpoints of restain 0.1.
     var validationsSinceBest: Int?
@@ -121,6 +121,7 @@ public struct PairedTraining<Engine: TrainingEngine> {
         problem: "tiles of \(data.train.tileSize) pixels do not suit the network",
         advice: "make them with --tile \(TilePlan.standardTileSize)")
     }
+    try data.requireKind(hasLabels: Engine.readsLabels)
     self.data = data
     self.options = options
     self.files = files
@@ -128,7 +129,8 @@ public struct PairedTraining<Engine: TrainingEngine> {
     self.context = context
     self.surroundings = surroundings
     forEach = { count, body in context.parallelism.forEach(count: count, body) }
-    validation = ModelValidation(data: data, tileLimit: options.validationTileLimit)
+    validation = ModelValidation(
+      data: data, tileLimit: options.validationTileLimit, measure: options.measure)
     isNew = !(resumes && FileManager.default.fileExists(atPath: files.checkpoint))
     if !isNew {
       (engine, record) = try Self.continued(
@@ -217,7 +219,7 @@ public struct PairedTraining<Engine: TrainingEngine> {
       step: step, isComplete: false, isStalled: false, bestStep: step, best: figures)
   }
 
-  private func writeModel(_ settled: SettledModel, figures: ValidationFigures?) throws {
+  private func writeModel(_ settled: SettledModel, figures: ModelFigures?) throws {
     try StainModel(card: card(settled, figures: figures), state: settled.state).write(
       to: files.model)
   }
@@ -250,10 +252,10 @@ public struct PairedTraining<Engine: TrainingEngine> {
     let figures = try validation.figures(of: settled.predict, forEach: forEach)
     try writeRow(validation: figures)
     // Without validation tiles the last weights are kept.
-    let criterion = options.criterion
+    let measure = validation.measure
     let isBest =
       figures.map { current in
-        record.best.map { current.distance(by: criterion) < $0.distance(by: criterion) } ?? true
+        record.best.map { measure.distance(current) < measure.distance($0) } ?? true
       } ?? true
     let step = engine.completedSteps
     record.validationsSinceBest = isBest ? 0 : (record.validationsSinceBest ?? 0) + 1
@@ -268,7 +270,7 @@ public struct PairedTraining<Engine: TrainingEngine> {
     surroundings.report(.validated(step: step, figures: figures, isBest: isBest))
   }
 
-  private func card(_ settled: SettledModel, figures: ValidationFigures?) -> ModelCard {
+  private func card(_ settled: SettledModel, figures: ModelFigures?) -> ModelCard {
     var card = settled.card
     card.pixelSizeMicrons = data.pixelSizeMicrons
     card.restainVersion = restainVersion
@@ -280,13 +282,15 @@ public struct PairedTraining<Engine: TrainingEngine> {
 
   // MARK: - Files
 
-  private mutating func writeRow(validation: ValidationFigures?) throws {
+  private mutating func writeRow(validation: ModelFigures?) throws {
     let count = Double(max(1, record.sumCount))
     let step = engine.completedSteps
     let row = TrainingRow(
       step: step, epoch: (step * options.batchSize - 1) / data.train.count + 1,
       losses: record.sums.map { $0 / count },
-      learningRate: engine.learningRate(atStep: step - 1), validation: validation)
+      learningRate: engine.learningRate(atStep: step - 1),
+      figures: validation.map(self.validation.measure.values)
+        ?? [Double?](repeating: nil, count: self.validation.measure.columns.count))
     record.sums = Self.noSums
     record.sumCount = 0
     record.rowCount += 1
@@ -296,8 +300,9 @@ public struct PairedTraining<Engine: TrainingEngine> {
   }
 
   private func writeTable() throws {
-    let text =
-      ([TrainingRow.header(losses: Engine.lossNames)] + table).joined(separator: "\n") + "\n"
+    let header = TrainingRow.header(
+      losses: Engine.lossNames, figures: validation.measure.columns)
+    let text = ([header] + table).joined(separator: "\n") + "\n"
     try DurableFile.write(Data(text.utf8), to: files.table)
   }
 

@@ -104,7 +104,7 @@ extension StainModel {
   /// Writes the weights as the public PyTorch code saves them, without the card, under the name only when
   /// complete; `torch.load(weights_only=True)` reads the file.
   ///
-  /// Those of a bridge are the bare state dictionary of its network, as ADM saves it.
+  /// Those of a segmenter have the names of the public U-Net code. Those of a bridge are the bare state dictionary of its network, as ADM saves it.
   ///
   /// - Parameters:
   ///   - path: The file.
@@ -121,6 +121,7 @@ extension StainModel {
   }
 
   private func exportedState(path: String) throws(StainingError) -> StateDictionary {
+    if card.architecture == .segmenter { return try segmenter(path: path).network.state }
     guard let network = card.bridge?.network else { return try generator(path: path).state }
     _ = try parameterCount(path: path)
     try requireFinite(path)

@@ -44,6 +44,9 @@ public struct StainModel: Equatable, Sendable {
     guard (card.architecture == .bridge) == (card.bridge != nil) else {
       throw .malformedModel(path: path, reason: "its card does not describe its network")
     }
+    guard (card.architecture == .segmenter) == (card.classes != nil) else {
+      throw .malformedModel(path: path, reason: "its card does not describe its classes")
+    }
     guard card.pixelSizeMicrons > 0, card.pixelSizeMicrons.isFinite else {
       throw .malformedModel(path: path, reason: "its card has no pixel size")
     }
@@ -136,6 +139,7 @@ public struct StainModel: Equatable, Sendable {
   /// - Returns: 0 for an identity.
   /// - Throws: ``StainingError/malformedModel(path:reason:)`` where the weights do not make the network.
   public func parameterCount(path: String) throws(StainingError) -> Int {
+    if card.architecture == .segmenter { return try segmenter(path: path).network.parameterCount }
     guard let network = card.bridge?.network else {
       return card.architecture == .identity ? 0 : try generator(path: path).parameterCount
     }

@@ -6,6 +6,10 @@ public enum StainingError: Error, Hashable, Sendable {
   case malformedDataset(path: String, reason: String)
   /// A request that does not fit what the data set already is.
   case datasetConflict(path: String, problem: String, advice: String)
+  /// A file of classes that cannot be used.
+  case malformedClasses(path: String, reason: String)
+  /// A label picture that does not show the slide, or has no classes.
+  case unusableLabels(path: String, problem: String, advice: String)
   /// The data set holds that case already.
   case caseExists(path: String, name: String)
   /// A name that cannot be part of a file name.
@@ -57,6 +61,11 @@ extension StainingError: CustomStringConvertible {
       "\(path): no usable data set (\(reason)); make it with restain tiles"
     case .datasetConflict(let path, let problem, let advice):
       "\(path): \(problem); \(advice)"
+    case .malformedClasses(let path, let reason):
+      "\(path): no usable list of classes (\(reason)); write objects with name and color, such as "
+        + "{\"name\": \"stroma\", \"color\": [240, 150, 190]}"
+    case .unusableLabels(let path, let problem, let advice):
+      "\(path): \(problem); \(advice)"
     case .caseExists(let path, let name):
       "\(path): holds case \(name) already; pass --force to replace it or --case to name it otherwise"
     case .unusableCaseName(let name):
@@ -71,7 +80,8 @@ extension StainingError: CustomStringConvertible {
         + "use a finer pixel size or --split-by case"
     case .emptySplit(let path, let split, let leftOut):
       "\(path): no tile for \(split) (left out: \(leftOut)); "
-        + "use a finer --pixel-size, a larger --max-residual or --split-by case"
+        + "use a finer --pixel-size, \(leftOut.contains("registered") ? "a larger --max-residual " : "")"
+        + "or --split-by case"
     case .malformedModel(let path, let reason):
       "\(path): no usable model (\(reason)); copy it again or train it with restain train"
     case .foreignModel(let path):

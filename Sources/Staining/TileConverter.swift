@@ -126,6 +126,10 @@ extension StainModel {
     let context = ComputeContext(parallelism: .serial, kernels: kernels)
     switch card.architecture {
     case .identity: return IdentityConverter()
+    case .segmenter:
+      throw .unsupportedModel(
+        path: path, architecture: card.architecture.rawValue,
+        problem: "names tissue and makes no stain")
     case .bridge:
       let (predictor, bridge) = try bridge(path: path, context: context)
       let evaluations = options.bridge.evaluations ?? bridge.evaluations

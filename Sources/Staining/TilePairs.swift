@@ -154,6 +154,9 @@ public struct TrainingData: Sendable {
   public let pixelSizeMicrons: Double
   /// What the card says about each data set.
   public let descriptions: [ModelCard.Data]
+  /// The classes, where the right halves of the tiles are labels.
+  public let classes: [LabelClass]?
+  let folders: [String]
 
   /// Opens data sets.
   ///
@@ -207,11 +210,19 @@ public struct TrainingData: Sendable {
           path: folder, problem: "has another pixel size or tile than \(folders[0])",
           advice: "train on data sets of one pixel size")
       }
+      try index.requireKind(hasLabels: first.classes != nil, folder: folder)
+      guard index.classes == first.classes else {
+        throw StainingError.datasetConflict(
+          path: folder, problem: "has other classes than \(folders[0])",
+          advice: "make all with the same --classes")
+      }
     }
     try DatasetOverlap.requireNone(
       folders: folders, indices: indices, hashes: descriptions.map(\.hash))
     pixelSizeMicrons = first.pixelSizeMicrons
     self.descriptions = descriptions
+    self.folders = folders
+    classes = first.classes
     // Validation is looked at again and again: it goes into memory first.
     let tileSize = first.tileSize
     validation = try TilePairs(

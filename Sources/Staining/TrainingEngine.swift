@@ -15,11 +15,16 @@ public protocol TrainingSettings: Codable, Equatable, Sendable {
   var validationTileLimit: Int { get }
   /// What the best model is chosen by.
   var criterion: ValidationFigures.Criterion { get }
+  /// How predictions are held against the truth; as pictures unless given.
+  var measure: any ValidationMeasure { get }
 }
 
 extension TrainingSettings {
   /// The mean absolute difference.
   public var criterion: ValidationFigures.Criterion { .l1 }
+
+  /// The difference of pictures.
+  public var measure: any ValidationMeasure { PictureMeasure(criterion: criterion) }
 }
 
 /// A network under training as it would be used now.
@@ -46,6 +51,9 @@ public protocol TrainingEngine: Sendable {
 
   /// The columns of the table for the losses.
   static var lossNames: [String] { get }
+
+  /// Whether it learns from labels, not from a second stain; no unless given.
+  static var readsLabels: Bool { get }
 
   /// Starts anew.
   init(options: Options)
@@ -74,4 +82,9 @@ public protocol TrainingEngine: Sendable {
 
   /// The model as it stands.
   func settled(data: TrainingData, context: ComputeContext) throws -> SettledModel
+}
+
+extension TrainingEngine {
+  /// It learns from a second stain.
+  public static var readsLabels: Bool { false }
 }

@@ -94,18 +94,15 @@ public struct TrainingRow: Equatable, Sendable {
   public let losses: [Double]
   /// The step size of the last step.
   public let learningRate: Double
-  /// The figures, in rows that follow a validation.
-  public let validation: ValidationFigures?
+  /// The figures, in rows that follow a validation, one for each of ``ValidationMeasure/columns``.
+  public let figures: [Double?]
 
-  static func header(losses: [String]) -> String {
-    (["step", "epoch"] + losses + ["lr", "val_l1", "val_psnr", "val_ssim"]).joined(separator: ",")
+  static func header(losses: [String], figures: [String]) -> String {
+    (["step", "epoch"] + losses + ["lr"] + figures).joined(separator: ",")
   }
 
   /// The row as a line of the table; no wall clock, so that a repeated training writes the same bytes.
   var line: String {
-    let figures = [
-      validation?.l1, validation?.peakSignalToNoise, validation?.structuralSimilarity,
-    ]
     let numbers = losses + [learningRate]
     return "\(step),\(epoch)," + numbers.map(Self.text).joined(separator: ",") + ","
       + figures.map { $0.map(Self.text) ?? "" }.joined(separator: ",")

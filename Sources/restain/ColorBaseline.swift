@@ -2,6 +2,7 @@ import Evaluation
 import Foundation
 import Pictures
 import Rasters
+import Staining
 
 /// The best colour map of a data set: what a conversion has to beat.
 enum ColorBaseline {
@@ -9,11 +10,12 @@ enum ColorBaseline {
   ///
   /// - Parameter dataset: A folder made by `restain tiles`.
   /// - Returns: The map with the least squared error.
-  /// - Throws: ``CommandError/missingInput(path:)``, `PictureError` for a broken tile,
+  /// - Throws: `StainingError` for a data set of labels, ``CommandError/missingInput(path:)``, `PictureError` for a broken tile,
   ///   `EvaluationError` where there is nothing to fit.
   static func map(fittedTo dataset: String) throws -> AffineColorMap {
     let folder = URL(fileURLWithPath: dataset, isDirectory: true).appendingPathComponent("train")
     try Files.requireInput(folder.path)
+    try DatasetIndex.read(folder: dataset)?.requireKind(hasLabels: false, folder: dataset)
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
       .filter { $0.hasSuffix(".png") }
     var fit = AffineColorFit()

@@ -12,6 +12,7 @@ enum CommandTable {
     TilesCommand.self,
     TrainPix2pixCommand.self,
     TrainI2SBCommand.self,
+    TrainSegmenterCommand.self,
     ModelImportCommand.self,
     ModelExportCommand.self,
     ModelInfoCommand.self,

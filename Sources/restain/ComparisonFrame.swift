@@ -12,6 +12,8 @@ import Tensors
 struct ComparisonFrame {
   /// The real slide at the pixel size of the comparison.
   let real: SlideSource
+  /// Microns a level-0 pixel of the real slide.
+  let realPixelSize: PixelSize
   /// The generated slide in its own frame.
   let generated: Slide
   /// Microns a level-0 pixel of the generated slide.
@@ -20,16 +22,18 @@ struct ComparisonFrame {
   let mask: (any PixelSource)?
   /// The colours that fill what was not scanned of the real slide; none where a mask decides.
   let fillings: [RGBColor]
-  private let transform: SectionTransform?
+  /// Maps points of the real slide to those of the generated one; nothing where both are of one frame.
+  let transform: SectionTransform?
 
   /// Two pixel sizes this near are the same, as in `convert`.
-  private static let equalTolerance = 0.005
+  static let equalTolerance = 0.005
 
   init(_ context: CommandContext) throws {
     let verb = EvaluateConversionCommand.self
     let realSlide = try context.openSlide(context[verb.real], pixelSize: verb.realPixelSize)
     generated = try context.openSlide(context[verb.generated], pixelSize: verb.generatedPixelSize)
     let realSize = try realSlide.requirePixelSize(option: "--real-pixel-size")
+    realPixelSize = realSize
     generatedPixelSize = try generated.requirePixelSize(option: "--generated-pixel-size")
     if let path = context[verb.transform] {
       let transform = try TransformInputs.transform(path)
@@ -47,7 +51,9 @@ struct ComparisonFrame {
       }
       real = try realSlide.source(pixelSize: realSize.mean)
     }
-    mask = try context[verb.mask].map { [real] in try Self.mask($0, over: real) }
+    mask = try context[verb.mask].map { [real] in
+      try Self.mask($0, width: real.width, height: real.height)
+    }
     let parallelism = Parallelism(threadCount: try context.threadCount)
     fillings =
       mask == nil
@@ -80,9 +86,11 @@ struct ComparisonFrame {
 
   /// Whether every part of a region of the real slide was imaged for the generated one; nothing where both
   /// are of one frame.
-  var isImaged: (@Sendable (PixelRegion) -> Bool)? {
+  var isImaged: (@Sendable (PixelRegion) -> Bool)? { isImaged(pixelSize: real.pixelSize) }
+
+  /// The same for regions in pixels of another size.
+  func isImaged(pixelSize size: PixelSize) -> (@Sendable (PixelRegion) -> Bool)? {
     guard let transform else { return nil }
-    let size = real.pixelSize
     let moving = Self.frame(generated, generatedPixelSize).extent
     return { region in
       transform.liesOnMoving(
@@ -97,16 +105,15 @@ struct ComparisonFrame {
       name: slide.path, width: slide.width, height: slide.height, pixelSize: pixelSize)
   }
 
-  /// A mask of any size that shows the whole real slide.
-  private static func mask(_ path: String, over real: SlideSource) throws -> any PixelSource {
+  /// A mask of any size that shows the whole real slide, with so many pixels.
+  static func mask(_ path: String, width: Int, height: Int) throws -> any PixelSource {
     let source: any PixelSource =
       path.lowercased().hasSuffix(".png")
       ? try PictureFile.readPNG(path: path) : try Slide(path: path).level0Source
-    guard source.width != real.width || source.height != real.height else { return source }
+    guard source.width != width || source.height != height else { return source }
     return ResampledSource(
       source,
-      ratio: (
-        Double(source.width) / Double(real.width), Double(source.height) / Double(real.height)
-      ), width: real.width, height: real.height)
+      ratio: (Double(source.width) / Double(width), Double(source.height) / Double(height)),
+      width: width, height: height)
   }
 }

@@ -10,6 +10,8 @@ struct ConversionResult: Encodable {
   var input: ConversionQuality?
   var baseline: ConversionQuality?
   var seams: SeamScore?
+  /// What the segmenter reaches on the real slide itself, against labels.
+  var ceiling: SegmentationScores?
   private let width: Int
   private let height: Int
   private let pixelSizeMicrons: Double
@@ -23,6 +25,7 @@ struct ConversionResult: Encodable {
   private enum CodingKeys: String, CodingKey {
     case width, height, input, baseline
     case pixelSizeMicrons = "pixel_size_um"
+    case ceilingMacro = "f1_ceiling_macro"
     case seamScore = "seam_score"
     case seamZValue = "seam_z"
     case seamSignedStep = "seam_signed_step"
@@ -37,6 +40,7 @@ struct ConversionResult: Encodable {
     try container.encode(pixelSizeMicrons, forKey: .pixelSizeMicrons)
     try container.encodeIfPresent(input, forKey: .input)
     try container.encodeIfPresent(baseline, forKey: .baseline)
+    try container.encodeIfPresent(ceiling?.macro, forKey: .ceilingMacro)
     try container.encode(seams?.score, forKey: .seamScore)
     try container.encode(seams?.zValue, forKey: .seamZValue)
     try container.encode(seams?.signedStep, forKey: .seamSignedStep)
@@ -69,6 +73,12 @@ struct ConversionResult: Encodable {
     }
     for (name, quality) in [("generated", quality), ("input", input), ("colour map", baseline)] {
       if let figures = quality?.inception { lines.append(InceptionMeasure.line(figures, of: name)) }
+      if let scores = quality?.segmentation { lines += Self.text(scores, of: name) }
+    }
+    if let ceiling {
+      lines.append(
+        "F1          the segmenter on the real slide against its labels: macro "
+          + HumanText.fixed(ceiling.macro, decimals: 3))
     }
     if let score = seams?.score {
       lines.append("seams       \(HumanText.fixed(score, decimals: 3)) (1 = none)")
@@ -83,6 +93,17 @@ struct ConversionResult: Encodable {
       : "PSNR " + figure(quality.peakSignalToNoise, quality.peakSignalToNoiseInterval, 2) + " dB"
     return signal + ", SSIM "
       + figure(quality.structuralSimilarity, quality.structuralSimilarityInterval, 4)
+  }
+
+  private static func text(_ scores: SegmentationScores, of name: String) -> [String] {
+    let classes = scores.classes.sorted { $0.value.realPixelCount > $1.value.realPixelCount }.map {
+      "\($0.key) \(HumanText.fixed($0.value.score, decimals: 3))"
+    }
+    return [
+      "F1          \(name) macro \(figure(scores.macro, scores.macroInterval, 3)), "
+        + "micro \(figure(scores.micro, nil, 3)), weighted \(figure(scores.weighted, nil, 3))",
+      "            " + classes.joined(separator: ", "),
+    ]
   }
 
   private static func figure(_ value: Double?, _ interval: [Double]?, _ decimals: Int) -> String {

@@ -44,7 +44,7 @@ enum TrainingRun {
     let isComplete: Bool
     let isStalled: Bool
     let bestStep: Int?
-    let validation: ValidationFigures?
+    let validation: ModelFigures?
     let seconds: Double
     let peakMib: Double?
 
@@ -61,6 +61,13 @@ enum TrainingRun {
   static func run<Engine: TrainingEngine>(
     _: Engine.Type, options: Engine.Options, _ context: CommandContext
   ) throws -> ExitStatus {
+    try run(Engine.self, context) { _ in options }
+  }
+
+  /// Trains with options that depend on the data, and tells how it goes.
+  static func run<Engine: TrainingEngine>(
+    _: Engine.Type, _ context: CommandContext, options: (TrainingData) throws -> Engine.Options
+  ) throws -> ExitStatus {
     let files = TrainingFiles(model: context[output])
     try requireFree(files, context)
     let compute = try context.computeContext()
@@ -68,6 +75,7 @@ enum TrainingRun {
     let tiles = try TrainingData(
       folders: context[data], memoryBytes: (try context.memoryLimit ?? standardMemory * 2) / 2,
       forEach: { count, body in compute.parallelism.forEach(count: count, body) })
+    let options = try options(tiles)
     // The folder of samples is the training's own, unlike the model's.
     try Files.makeFolder(files.samples)
     return try FolderLock(path: files.samples).whileHeld {
@@ -134,14 +142,22 @@ enum TrainingRun {
         case .validated(let step, let figures, let isBest):
           if let figures {
             context.note(
-              "step \(step): validation L1 \(number(figures.l1)), "
-                + "PSNR \(number(figures.peakSignalToNoise)) dB, "
-                + "SSIM \(number(figures.structuralSimilarity))" + (isBest ? ", best so far" : ""))
+              "step \(step): validation \(text(figures))" + (isBest ? ", best so far" : ""))
           }
         case .checkpoint:
           clock.written(now: context.time.seconds)
         }
       })
+  }
+
+  private static func text(_ figures: ModelFigures) -> String {
+    switch figures {
+    case .pictures(let figures):
+      "L1 \(number(figures.l1)), PSNR \(number(figures.peakSignalToNoise)) dB, "
+        + "SSIM \(number(figures.structuralSimilarity))"
+    case .classes(let figures):
+      "macro F1 \(number(figures.macroScore)), micro F1 \(number(figures.microScore))"
+    }
   }
 
   private static func number(_ value: Double) -> String { String(format: "%.4g", value) }
@@ -170,9 +186,7 @@ enum TrainingRun {
       return
     }
     let figures =
-      summary.best.map {
-        ", validation PSNR \(number($0.peakSignalToNoise)) dB, SSIM \(number($0.structuralSimilarity))"
-      } ?? ""
+      summary.best.map { ", validation \(text($0))" } ?? ""
     context.print("\(files.model)  \(state); best at step \(best)\(figures)")
   }
 

@@ -189,7 +189,7 @@ struct PairedTrainingTests {
         surroundings: TrainingSurroundings())
       let summary = try training.run()
       #expect(summary.bestStep == expected, "\(String(describing: criterion))")
-      #expect(summary.best.map { $0.l1 > 0.25 } == (expected == 2))
+      #expect(summary.best?.pictures.map { $0.l1 > 0.25 } == (expected == 2))
     }
   }
 

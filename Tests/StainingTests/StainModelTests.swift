@@ -18,8 +18,9 @@ struct StainModelTests {
       ],
       seed: .max, totalSteps: 100, step: 60, batchSize: 2, discriminatorChannels: 4,
       learningRate: 2e-4, l1Weight: 100,
-      validation: ValidationFigures(
-        l1: 0.1, peakSignalToNoise: 21.5, structuralSimilarity: 0.6, tileCount: 2))
+      validation: .pictures(
+        ValidationFigures(
+          l1: 0.1, peakSignalToNoise: 21.5, structuralSimilarity: 0.6, tileCount: 2)))
     return model
   }
 

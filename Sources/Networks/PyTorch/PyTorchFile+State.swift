@@ -4,12 +4,16 @@ extension CheckpointValue {
   ///
   /// The prefix `module.`, which `DataParallel` puts before every name, is taken off.
   ///
-  /// - Parameter name: What messages call the file.
+  /// - Parameters:
+  ///   - name: What messages call the file.
+  ///   - ignored: Entries that are left out, whatever they hold.
   /// - Returns: The tensors in stored order.
   /// - Throws: ``NetworkError/malformedCheckpoint(name:problem:)`` if this is something else, and what
   ///   reading throws.
-  public func state(_ name: String) throws(NetworkError) -> StateDictionary {
-    guard let entries else {
+  public func state(
+    _ name: String, ignoring ignored: Set<String> = []
+  ) throws(NetworkError) -> StateDictionary {
+    guard let entries = entries?.filter({ !ignored.contains($0.name ?? "") }) else {
       throw .malformedCheckpoint(
         name: name, problem: "it holds \(kind) instead of a dictionary of tensors")
     }

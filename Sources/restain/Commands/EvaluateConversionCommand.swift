@@ -56,6 +56,10 @@ enum EvaluateConversionCommand: Command {
       models on the same slides, not FID and not comparable with it. Beside it stands that of two \
       halves of the real blocks.
 
+      --segmenter compares the classes of tissue that one network sees in both: F1 of each class over \
+      pixels, their mean over the classes of the real slide (macro), over all pixels (micro) and weighted \
+      by the classes' pixels.
+
       --inception gives FID, KID and the Inception score of the tiles of 256 pixels of which half shows \
       tissue, FID and KID beside those of two halves of the real tiles. Under 64 tiles there are none \
       unless --force is given, and the status is 3; under 2048, FID lies too high. \
@@ -65,11 +69,13 @@ enum EvaluateConversionCommand: Command {
       real.entry, generated.entry, transform.entry, mask.entry, input.entry, baseline.entry,
       picture.entry, overlap.entry, realPixelSize.entry, generatedPixelSize.entry,
       inputPixelSize.entry, inception.entry, inceptionResize.entry,
+    ] + SegmenterEvaluation.entries + [
       SharedOptions.force.entry, SharedOptions.json.entry,
     ],
     examples: [
       "evaluate conversion --real truth_HE.tif --generated A12.virtual-HE.tif",
       "evaluate conversion --real HE.svs --generated A12.virtual-HE.tif --transform A12.transform.json",
+      "evaluate conversion --real HE.svs --generated A12.virtual-HE.tif --segmenter tissue.safetensors",
     ])
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
@@ -97,12 +103,24 @@ enum EvaluateConversionCommand: Command {
         try Files.requireOther(input, output: path, option: "--picture")
       }
     }
+    let segmenter = try SegmenterEvaluation(context)
     let frame = try ComparisonFrame(context)
     let inception = try InceptionMeasure.of(frame, context)
+    let classFrame = try segmenter?.frame(frame, context)
+    func scores(
+      _ source: any PixelSource, _ pixelSize: PixelSize, named name: String
+    ) throws -> SegmentationScores? {
+      guard let segmenter, let classFrame else { return nil }
+      return try segmenter.scores(
+        of: source, pixelSize: pixelSize, named: name, in: classFrame, context)
+    }
     var result = ConversionResult(frame: frame)
     result.quality = try measure(frame.generatedInFrame(), named: "generated", frame, context)
     result.quality?.inception = try inception?.figures(
       of: frame.generatedInFrame(), named: "generated")
+    result.quality?.segmentation = try scores(
+      frame.generated.level0Source, frame.generatedPixelSize, named: "generated")
+    if let classFrame { result.ceiling = try segmenter?.ceiling(in: classFrame, context) }
     if let path = context[input] {
       let slide = try context.openSlide(path, pixelSize: inputPixelSize)
       let source = try slide.source(
@@ -111,6 +129,7 @@ enum EvaluateConversionCommand: Command {
         frame.inFrame(source, pixelSize: source.pixelSize), named: "input", frame, context)
       result.input?.inception = try inception?.figures(
         of: frame.inFrame(source, pixelSize: source.pixelSize), named: "input")
+      result.input?.segmentation = try scores(source, source.pixelSize, named: "input")
       if let dataset = context[baseline] {
         let map = try ColorBaseline.map(fittedTo: dataset)
         let mapped = ColorMappedSource(source, map: map)
@@ -118,6 +137,7 @@ enum EvaluateConversionCommand: Command {
           frame.inFrame(mapped, pixelSize: source.pixelSize), named: "baseline", frame, context)
         result.baseline?.inception = try inception?.figures(
           of: frame.inFrame(mapped, pixelSize: source.pixelSize), named: "baseline")
+        result.baseline?.segmentation = try scores(mapped, source.pixelSize, named: "baseline")
       }
     }
     result.seams = try seams(frame.generated, context)

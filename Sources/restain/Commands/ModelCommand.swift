@@ -56,6 +56,10 @@ enum ModelInfoCommand: Command {
     context.print(result.line)
     context.print(
       "\(card.architecture.rawValue), \(card.baseChannels) channels, \(parameters) parameters")
+    if let classes = card.classes {
+      let names = classes.map { "\($0.name) \($0.colorText)" }
+      context.print("classes: " + names.joined(separator: ", "))
+    }
     let way =
       card.bridge.map { "\($0.evaluations) steps, sampler \($0.sampler.rawValue)" }
       ?? "normalization \(card.normalization.rawValue)"
@@ -73,11 +77,18 @@ enum ModelInfoCommand: Command {
     context.print(
       "trained on \(tiles) tiles of \(cases); step \(training.step) of \(training.totalSteps), "
         + "batch \(training.batchSize), seed \(training.seed)")
-    if let figures = training.validation {
+    switch training.validation {
+    case .pictures(let figures):
       context.print(
         String(
           format: "validation on %d tiles: L1 %.4f, PSNR %.2f dB, SSIM %.4f",
           figures.tileCount, figures.l1, figures.peakSignalToNoise, figures.structuralSimilarity))
+    case .classes(let figures):
+      context.print(
+        String(
+          format: "validation on %d tiles: macro F1 %.4f, micro F1 %.4f", figures.tileCount,
+          figures.macroScore, figures.microScore))
+    case nil: break
     }
   }
 }

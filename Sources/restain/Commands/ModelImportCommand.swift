@@ -10,6 +10,7 @@ enum ModelImportCommand: Command {
     case pix2pix = "pix2pix-unet256"
     case bridge = "adm"
     case inception = "inception-fid"
+    case segmenter = "segmenter-unet"
   }
 
   /// The statistics that a checkpoint can be made for.
@@ -23,9 +24,15 @@ enum ModelImportCommand: Command {
     "pixel-size", .pixelSize,
     "microns a pixel that it was trained at; required unless it is inception-fid")
   static let fromStain = Option<String?>.optional(
-    "from", .text("STAIN"), "the stain that it takes, such as ihc; required like --pixel-size")
+    "from", .text("STAIN"),
+    "the stain that it takes, such as ihc; required of pix2pix-unet256 and adm")
   static let toStain = Option<String?>.optional(
-    "to", .text("STAIN"), "the stain that it gives, such as he; required like --pixel-size")
+    "to", .text("STAIN"),
+    "the stain that it gives, such as he; required of pix2pix-unet256 and adm")
+  static let classes = Option<String?>.optional(
+    "classes", .path("FILE"),
+    "of a segmenter: its classes in the order of its outputs, with name and color; numbered if not given"
+  )
   static let normalization = Option<Normalization>.value(
     "normalization", .choice(), default: "reference",
     "statistics that normalise: each tile's own, as the public test code does, or those kept from training"
@@ -46,6 +53,9 @@ enum ModelImportCommand: Command {
       latest_net_G.pth; of the public I2SB code, latest.pt is taken with its running average, and bare \
       state dictionaries of its network are taken as they are.
 
+      A segmenter is the public U-Net with bilinear=False; --classes takes a JSON array such as \
+      [{"name": "stroma", "color": [240, 150, 190]}].
+
       inception-fid is the network of FID and its kin, pt_inception-2015-12-05-6726825d.pth of the \
       public pytorch-fid, for evaluate conversion --inception; it stains nothing and needs neither pixel \
       size nor stains. Where a file's name ends with eight digits of its SHA-256, they are checked.
@@ -53,13 +63,15 @@ enum ModelImportCommand: Command {
     operands: [Operand("FILE", "checkpoint")],
     options: [
       architecture.entry, pixelSize.entry, fromStain.entry, toStain.entry, normalization.entry,
-      betaMax.entry, isDeterministic.entry, output.entry, SharedOptions.force.entry,
+      betaMax.entry, isDeterministic.entry, classes.entry, output.entry, SharedOptions.force.entry,
     ],
     examples: [
       "model import latest_net_G.pth --architecture pix2pix-unet256 --pixel-size 0.5 --from ihc "
         + "--to he -o ki67.safetensors",
       "model import latest.pt --architecture adm --pixel-size 0.5 --from ihc --to he "
         + "-o bridge.safetensors",
+      "model import checkpoint_epoch5.pth --architecture segmenter-unet --pixel-size 0.5 "
+        + "--classes classes.json -o tissue.safetensors",
       "model import pt_inception-2015-12-05-6726825d.pth --architecture inception-fid "
         + "-o inception.safetensors",
     ])
@@ -92,8 +104,8 @@ enum ModelImportCommand: Command {
         fromStain: try required(fromStain, context), toStain: try required(toStain, context),
         restainVersion: VersionCommand.version)
       parameters = card.bridge?.network.parameterCount ?? 0
-    case .inception:
-      return try importInception(path, to: target, context)
+    case .segmenter: return try importSegmenter(path, to: target, context)
+    case .inception: return try importInception(path, to: target, context)
     }
     context.addOutput(target)
     let way =
@@ -115,7 +127,7 @@ enum ModelExportCommand: Command {
     "model export", "write a model's weights for PyTorch",
     discussion: """
       Writes the bare state dictionary under the names of the public pix2pix code, of a bridge those of \
-      ADM's and I2SB's diffusion network, as archive; torch.load(F, weights_only=True) reads it. The card (pixel size, stains) is left out.
+      ADM's and I2SB's diffusion network, of a segmenter those of the public U-Net, as archive; torch.load(F, weights_only=True) reads it. The card (pixel size, stains) is left out.
       """,
     operands: [Operand("M", "model file")],
     options: [output.entry, SharedOptions.force.entry],

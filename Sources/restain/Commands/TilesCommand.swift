@@ -6,12 +6,21 @@ import Settings
 import Staining
 import Tensors
 
-/// `restain tiles --fixed HE --moving IHC --transform T -o DATASET`: registered pairs of tiles.
+/// `restain tiles --fixed HE --moving IHC --transform T -o DATASET`: registered pairs of tiles, or, with
+/// `--labels MAP`, tiles and their labels.
 enum TilesCommand: Command {
   static let fixed = Option<String>.required("fixed", .path("HE"), "the H&E slide, which stays")
-  static let moving = Option<String>.required("moving", .path("IHC"), "the slide that is warped")
-  static let transform = Option<String>.required(
+  static let moving = Option<String?>.optional("moving", .path("IHC"), "the slide that is warped")
+  static let transform = Option<String?>.optional(
     "transform", .path("T"), "transform that register wrote")
+  static let labels = Option<String?>.optional(
+    "labels", .path("MAP"),
+    "in place of --moving and --transform: a picture of the whole fixed slide whose colours are classes"
+  )
+  static let classes = Option<String?>.optional(
+    "classes", .path("FILE"),
+    "names and colours of the classes, or a phantom's truth.json; each colour of the labels if not given"
+  )
   static let output = Option<String>.required(
     "output", short: "o", .directory("DATASET"), "data set to make or to add to")
   static let caseName = Option<String?>.optional(
@@ -34,21 +43,26 @@ enum TilesCommand: Command {
     "leave out tiles registered worse; the larger of 10 µm and 8 px")
 
   static let description = CommandDescription(
-    "tiles", "cut two registered sections into pairs of training tiles",
+    "tiles", "cut two registered sections, or one and its labels, into pairs of training tiles",
     discussion: """
       Writes DATASET/{train,val,test}/CASE_X_Y.png, the moving section on the left and the fixed one \
       on the right, and dataset.json. A further call adds its case. Tiles are divided by squares of \
       the fixed slide of 1 mm, smaller where that gives fewer than ten, never by tile. Tiles without \
-      tissue, beyond the moving slide or badly registered are left out and counted.
+      tissue, beyond the moving slide or badly registered are left out and counted. With --labels the \
+      fixed section is on the left and the labels, read without mixing colours, on the right, for train \
+      segmenter; FILE is a JSON array such as [{"name": "stroma", "color": [240, 150, 190]}]. Colours of no \
+      class, and classes named ignore or unlabelled, are not learnt.
       """,
     options: [
-      fixed.entry, moving.entry, transform.entry, output.entry, caseName.entry, tile.entry,
+      fixed.entry, moving.entry, transform.entry, labels.entry, classes.entry, output.entry,
+      caseName.entry, tile.entry,
       overlap.entry, pixelSize.entry, split.entry, splitBy.entry, maxResidual.entry,
       SharedOptions.fixedPixelSize.entry, SharedOptions.movingPixelSize.entry,
       SharedOptions.force.entry, SharedOptions.json.entry,
     ],
     examples: [
-      "tiles --fixed A_HE.svs --moving A_Ki67.svs --transform A_Ki67.transform.json -o tiles"
+      "tiles --fixed A_HE.svs --moving A_Ki67.svs --transform A_Ki67.transform.json -o tiles",
+      "tiles --fixed A_HE.svs --labels A_labels.png --classes classes.json -o labelled",
     ])
 
   private struct Result: Encodable {
@@ -66,12 +80,7 @@ enum TilesCommand: Command {
 
   static func run(_ context: CommandContext) throws -> ExitStatus {
     let options = try options(context)
-    let fixed = try context.openSlide(
-      context[fixed], pixelSize: SharedOptions.fixedPixelSize)
-    let moving = try context.openSlide(
-      context[moving], pixelSize: SharedOptions.movingPixelSize)
-    let path = context[transform]
-    let map = try TransformInputs.transform(path)
+    let inputs = try TileInputs(context)
     let parallelism = try context.computeContext().parallelism
     let folder = context[output]
     try Files.makeFolder(folder)
@@ -79,10 +88,7 @@ enum TilesCommand: Command {
       folder: folder, options: options,
       forEach: { count, body in parallelism.forEach(count: count, body) })
     var isBegun = false
-    let (index, added) = try maker.add(
-      PairedDatasetMaker.Sections(
-        fixed: fixed, moving: moving, transform: map, transformPath: path)
-    ) { done, total in
+    let (index, added) = try inputs.add(with: maker) { done, total in
       try context.checkCancellation()
       if !isBegun { context.progress.begin("tiles", total: Double(total), unit: "tiles") }
       isBegun = true
@@ -121,10 +127,11 @@ enum TilesCommand: Command {
     return options
   }
 
-  /// `--case`, else the block in the moving slide's name, else its folder, else its stem.
+  /// `--case`, else the block in the name of the moving slide, or of the labelled one, else its folder, else
+  /// its stem.
   private static func caseName(_ context: CommandContext) throws -> String {
     if let name = context[caseName] { return name }
-    let url = URL(fileURLWithPath: context[moving]).standardizedFileURL
+    let url = URL(fileURLWithPath: context[moving] ?? context[fixed]).standardizedFileURL
     let stem = url.deletingPathExtension().lastPathComponent
     let configuration = try Configurations.configuration(context)
     if let parts = configuration.namePattern?.parts(ofStem: stem) { return parts.block }
@@ -138,10 +145,7 @@ enum TilesCommand: Command {
   ) {
     let kept = DatasetSplit.allCases.map { "\(added.keptCount($0)) \($0.rawValue)" }
     context.print("\(folder)  case \(added.name): \(kept.joined(separator: ", "))")
-    let left = added.leftOut
-    context.print(
-      "left out: \(left.background) background, \(left.outside) outside the moving slide, "
-        + "\(left.misregistered) badly registered")
+    context.print("left out: \(added.leftOut.summary)")
     let all = DatasetSplit.allCases.map { "\(counts[$0.rawValue, default: 0]) \($0.rawValue)" }
     context.print("in all: \(all.joined(separator: ", "))")
   }
