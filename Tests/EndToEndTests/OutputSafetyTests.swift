@@ -76,6 +76,21 @@ struct OutputSafetyTests {
       ], status: 64, keeping: slide)
   }
 
+  @Test(
+    "a picture of a comparison replaces neither network nor labels, not even by force",
+    arguments: ["--inception", "--segmenter", "--labels", "--classes", "--mask", "--input"])
+  func inputsOfComparison(option: String) throws {
+    let input = folder.path("input")
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: input))
+    let outcome = try tool.run([
+      "evaluate", "conversion", "--real", slide, "--generated", slide, option, input, "--picture",
+      input, "--force",
+    ])
+    #expect(outcome.status == 64)
+    #expect(outcome.diagnostics.contains("--picture: \(input) is the input"))
+    #expect(try bytes(input) == Data("mine".utf8))
+  }
+
   @Test("a folder and a device are no output, not even by force")
   func noFiles() throws {
     for output in [folder.url.path, "/dev/full"] {

@@ -98,6 +98,8 @@ enum EvaluateConversionCommand: Command {
       try Files.requireFree(path, force: context.isForced)
       let inputs = [
         context[real], context[generated], context[mask], context[input], context[inception],
+        context[SegmenterEvaluation.model], context[SegmenterEvaluation.labels],
+        context[SegmenterEvaluation.classes],
       ]
       for input in inputs.compactMap(\.self) {
         try Files.requireOther(input, output: path, option: "--picture")
