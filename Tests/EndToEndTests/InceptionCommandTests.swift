@@ -129,6 +129,27 @@ struct InceptionCommandTests {
     #expect(none.status == 3 && !none.output.contains("FID  "))
   }
 
+  @Test("what cannot be compared is told before the network looks at any tile")
+  func earlyRefusals() throws {
+    let weights = try files.imported()
+    let (real, other) = (files.path("small.tif"), files.path("other.tif"))
+    try SlideFiles.write(SlideFiles.tissue(width: 700, height: 600), to: real)
+    try SlideFiles.write(SlideFiles.tissue(width: 600, height: 700), to: other)
+    func expect(_ generated: String, _ more: [String], _ status: Int32, _ part: String) throws {
+      // The network's first word is its warning of few tiles, a second line.
+      try files.expectFailure(
+        [
+          "evaluate", "conversion", "--real", real, "--generated", generated, "--inception",
+          weights, "--force", "--quiet",
+        ] + more, status, part)
+    }
+    try expect(other, [], 65, "the generated one 600 × 700")
+    try expect(real, ["--input", other], 65, "600 × 700")
+    try expect(real, ["--input", files.path("absent.tif")], 66, "absent.tif: no such file")
+    try expect(
+      real, ["--input", real, "--baseline", files.path("absent")], 66, "absent/train: no such file")
+  }
+
   @Test("the benchmark prints its figures")
   func benchmark() throws {
     let outcome = try CommandLineTool("restain-bench").run([

@@ -107,41 +107,25 @@ enum EvaluateConversionCommand: Command {
     }
     let segmenter = try SegmenterEvaluation(context)
     let frame = try ComparisonFrame(context)
-    let inception = try InceptionMeasure.of(frame, context)
     let classFrame = try segmenter?.frame(frame, context)
-    func scores(
-      _ source: any PixelSource, _ pixelSize: PixelSize, named name: String
-    ) throws -> SegmentationScores? {
-      guard let segmenter, let classFrame else { return nil }
-      return try segmenter.scores(
-        of: source, pixelSize: pixelSize, named: name, in: classFrame, context)
+    let candidates = try candidates(frame, context)
+    let inception = try InceptionMeasure.of(frame, context)
+    func quality(_ candidate: Candidate) throws -> ConversionQuality {
+      var quality = try measure(candidate, context)
+      quality.inception = try inception?.figures(
+        of: candidate.inFrame, named: candidate.name)
+      if let segmenter, let classFrame {
+        quality.segmentation = try segmenter.scores(
+          of: candidate.source, pixelSize: candidate.pixelSize, named: candidate.name,
+          in: classFrame, context)
+      }
+      return quality
     }
     var result = ConversionResult(frame: frame)
-    result.quality = try measure(frame.generatedInFrame(), named: "generated", frame, context)
-    result.quality?.inception = try inception?.figures(
-      of: frame.generatedInFrame(), named: "generated")
-    result.quality?.segmentation = try scores(
-      frame.generated.level0Source, frame.generatedPixelSize, named: "generated")
+    result.quality = try quality(candidates.generated)
     if let classFrame { result.ceiling = try segmenter?.ceiling(in: classFrame, context) }
-    if let path = context[input] {
-      let slide = try context.openSlide(path, pixelSize: inputPixelSize)
-      let source = try slide.source(
-        pixelSize: frame.generatedPixelSize.mean, option: "--input-pixel-size")
-      result.input = try measure(
-        frame.inFrame(source, pixelSize: source.pixelSize), named: "input", frame, context)
-      result.input?.inception = try inception?.figures(
-        of: frame.inFrame(source, pixelSize: source.pixelSize), named: "input")
-      result.input?.segmentation = try scores(source, source.pixelSize, named: "input")
-      if let dataset = context[baseline] {
-        let map = try ColorBaseline.map(fittedTo: dataset)
-        let mapped = ColorMappedSource(source, map: map)
-        result.baseline = try measure(
-          frame.inFrame(mapped, pixelSize: source.pixelSize), named: "baseline", frame, context)
-        result.baseline?.inception = try inception?.figures(
-          of: frame.inFrame(mapped, pixelSize: source.pixelSize), named: "baseline")
-        result.baseline?.segmentation = try scores(mapped, source.pixelSize, named: "baseline")
-      }
-    }
+    result.input = try candidates.input.map(quality)
+    result.baseline = try candidates.baseline.map(quality)
     result.seams = try seams(frame.generated, context)
     if let path = context[picture] {
       let slides = [context[input], context[generated], context[real]].compactMap { $0 }
@@ -157,11 +141,53 @@ enum EvaluateConversionCommand: Command {
     return context[Self.inception] != nil && inception == nil ? .partial : .success
   }
 
+  /// A raster that is compared with the real slide.
+  private struct Candidate {
+    let name: String
+    /// In the generated slide's own frame.
+    let source: any PixelSource
+    let pixelSize: PixelSize
+    /// In the frame of the real slide.
+    let inFrame: any PixelSource
+    let comparison: ConversionComparison
+
+    init(
+      _ name: String, _ source: any PixelSource, _ pixelSize: PixelSize,
+      inFrame: any PixelSource, _ frame: ComparisonFrame
+    ) throws {
+      (self.name, self.source, self.pixelSize, self.inFrame) = (name, source, pixelSize, inFrame)
+      comparison = try frame.comparison(with: inFrame)
+    }
+  }
+
+  /// What is compared, opened and of fitting size before a network looks at slides for minutes.
+  private static func candidates(
+    _ frame: ComparisonFrame, _ context: CommandContext
+  ) throws -> (generated: Candidate, input: Candidate?, baseline: Candidate?) {
+    let generated = try Candidate(
+      "generated", frame.generated.level0Source, frame.generatedPixelSize,
+      inFrame: frame.generatedInFrame(), frame)
+    guard let path = context[input] else { return (generated, nil, nil) }
+    let slide = try context.openSlide(path, pixelSize: inputPixelSize)
+    let source = try slide.source(
+      pixelSize: frame.generatedPixelSize.mean, option: "--input-pixel-size")
+    func candidate(_ name: String, _ source: any PixelSource, _ size: PixelSize) throws -> Candidate
+    {
+      try Candidate(
+        name, source, size, inFrame: frame.inFrame(source, pixelSize: size), frame)
+    }
+    let input = try candidate("input", source, source.pixelSize)
+    let baseline = try context[baseline].map { dataset in
+      let mapped = ColorMappedSource(source, map: try ColorBaseline.map(fittedTo: dataset))
+      return try candidate("baseline", mapped, source.pixelSize)
+    }
+    return (generated, input, baseline)
+  }
+
   private static func measure(
-    _ source: any PixelSource, named name: String, _ frame: ComparisonFrame,
-    _ context: CommandContext
+    _ candidate: Candidate, _ context: CommandContext
   ) throws -> ConversionQuality {
-    let comparison = try frame.comparison(with: source)
+    let (name, comparison) = (candidate.name, candidate.comparison)
     context.progress.begin("compare \(name)", total: Double(comparison.tileCount), unit: "tiles")
     let quality = try comparison.measured(
       parallelism: Parallelism(threadCount: context.threadCount)
