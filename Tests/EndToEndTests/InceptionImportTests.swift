@@ -78,6 +78,24 @@ struct InceptionImportTests {
     #expect(!FileManager.default.fileExists(atPath: files.path("m")))
   }
 
+  @Test(
+    "an option that means nothing to an architecture is refused before the file is looked for",
+    arguments: [
+      ("pix2pix-unet256", ["--beta-max", "1"]), ("pix2pix-unet256", ["--ot-ode"]),
+      ("pix2pix-unet256", ["--classes", "c"]), ("adm", ["--normalization", "running"]),
+      ("adm", ["--classes", "c"]),
+    ])
+  func uselessOptions(architecture: String, option: [String]) throws {
+    let arguments = [
+      "model", "import", files.path("absent"), "--architecture", architecture, "--pixel-size",
+      "0.5", "--from", "ihc", "--to", "he", "-o", files.path("m"),
+    ]
+    try files.expectFailure(
+      arguments + option, 64,
+      "\(option[0]): means nothing to a model of architecture \(architecture)")
+    try files.expectFailure(arguments, 66, "no such file")
+  }
+
   @Test("it converts nothing, trains nothing and is not exported; a stain model judges nothing")
   func refusedUses() throws {
     let model = try files.imported()

@@ -30,7 +30,8 @@ extension ModelImportCommand {
     ].filter(\.0).map(\.1.name)
     let useless: Set<String> =
       switch architecture {
-      case .pix2pix, .bridge: [classes.entry.name]
+      case .pix2pix: [classes.entry.name, betaMax.entry.name, isDeterministic.entry.name]
+      case .bridge: [classes.entry.name, normalization.entry.name]
       case .segmenter:
         [
           toStain.entry.name, normalization.entry.name, betaMax.entry.name,

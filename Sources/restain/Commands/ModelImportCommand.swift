@@ -35,7 +35,8 @@ enum ModelImportCommand: Command {
   )
   static let normalization = Option<Normalization>.value(
     "normalization", .choice(), default: "reference",
-    "statistics that normalise: each tile's own, as the public test code does, or those kept from training"
+    "of pix2pix-unet256, statistics that normalise: each tile's own, as the public test code does, or those "
+      + "kept from training"
   )
   static let betaMax = Option<Double>.value(
     "beta-max", .number("B", in: 1e-6...100), default: "0.3",
