@@ -188,6 +188,39 @@ struct InceptionTests {
     }
   }
 
+  @Test("no layer is wider than the published one, whose maps fit into memory", arguments: [0, 33])
+  func widths(channelCount: Int) {
+    var state = InceptionNetwork.randomState(divisor: 32, seed: 1)
+    let first = "Conv2d_1a_3x3"
+    state.tensors.removeAll { $0.name.hasPrefix(first) }
+    let values = [Float](repeating: 1, count: channelCount)
+    for part in ["weight", "bias", "running_mean", "running_var"] {
+      state.tensors.append(NamedTensor("\(first).bn.\(part)", [channelCount], values))
+    }
+    state.tensors.append(
+      NamedTensor(
+        "\(first).conv.weight", [channelCount, 3, 3, 3],
+        [Float](repeating: 0, count: channelCount * 27)))
+    #expect(
+      throws: NetworkError.unknownArchitecture(
+        problem: "\(channelCount) channels of \(first), where that of FID has 32")
+    ) { try InceptionNetwork(state: state, context: ComputeContext()) }
+  }
+
+  @Test("a head of more classes than the published one is refused, whatever the features")
+  func tooManyClasses() {
+    var state = InceptionNetwork.randomState(divisor: 32, seed: 1)
+    state.tensors.removeLast(2)
+    state.tensors += [
+      NamedTensor("fc.weight", [1009, 64], [Float](repeating: 0, count: 64576)),
+      NamedTensor("fc.bias", [1009], [Float](repeating: 0, count: 1009)),
+    ]
+    #expect(
+      throws: NetworkError.unknownArchitecture(
+        problem: "a head of 1009 classes, where that of FID has 1008")
+    ) { try InceptionNetwork(state: state, context: ComputeContext()) }
+  }
+
   @Test("torchvision's head of 1000 classes is refused, whose figures would be others")
   func classes() {
     var state = InceptionNetwork.randomState(divisor: 1, seed: 1)

@@ -11,7 +11,7 @@ public enum InceptionLayout {
   public struct Window: Sendable, Hashable {
     /// The name within its stage.
     public let name: String
-    /// Channels that the published network gives; a file's tensors decide.
+    /// Channels that the published network gives; a file's tensors may give fewer.
     public let width: Int
     /// Taps down.
     public let rows: Int

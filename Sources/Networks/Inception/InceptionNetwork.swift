@@ -2,7 +2,7 @@ public import Tensors
 
 /// The network whose features FID, KID and the Inception score compare, for inference alone.
 ///
-/// Widths are those of the tensors; the published network has 2048 features and 1008 classes. Normalisation
+/// Widths are those of the tensors, at most the published ones; the published network has 2048 features and 1008 classes. Normalisation
 /// by the kept statistics is folded into the weights. Immutable, so it may be shared between threads; a
 /// picture's result depends neither on the other pictures of its batch nor on the number of threads.
 public final class InceptionNetwork: Sendable {
@@ -53,7 +53,7 @@ public final class InceptionNetwork: Sendable {
     let classes = weight.shape.first ?? 0
     let values = try tensors.floats("fc.weight", shape: [classes, channels])
     headBias = try tensors.floats("fc.bias", shape: [classes])
-    guard classes > 0,
+    guard (1...InceptionLayout.classCount).contains(classes),
       channels != InceptionLayout.featureCount || classes == InceptionLayout.classCount
     else {
       throw .unknownArchitecture(

@@ -164,9 +164,14 @@ struct InceptionStage: Sendable {
     let (weightName, taps) = (name + ".conv.weight", window.rows * window.columns)
     guard let weight = tensors[weightName] else { throw .missingTensor(name: weightName) }
     let expected = [weight.shape.first ?? 0, inputChannels, window.rows, window.columns]
-    guard weight.shape == expected, expected[0] > 0, case .float32(let values) = weight.contents
+    guard weight.shape == expected, case .float32(let values) = weight.contents
     else { throw .wrongShape(name: weightName, expected: expected, found: weight.shape) }
     let outputs = expected[0]
+    // Maps of a wider network would not fit into memory, however small its file.
+    guard (1...window.width).contains(outputs) else {
+      throw .unknownArchitecture(
+        problem: "\(outputs) channels of \(name), where that of FID has \(window.width)")
+    }
     func statistic(_ part: String) throws(NetworkError) -> [Float] {
       try tensors.floats("\(name).bn.\(part)", shape: [outputs])
     }
