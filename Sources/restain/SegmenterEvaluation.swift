@@ -23,7 +23,13 @@ struct SegmenterEvaluation {
 
   static let entries = [model.entry, labels.entry, classes.entry]
 
+  /// The files that the options name, where they are given.
+  static func inputs(_ context: CommandContext) -> [String?] {
+    [context[model], context[labels], context[classes]]
+  }
+
   private let segmenter: SlideSegmenter
+  private let modelPath: String
   private let classes: [LabelClass]
   private let pixelSizeMicrons: Double
   private let labels: LabelMap?
@@ -39,6 +45,7 @@ struct SegmenterEvaluation {
         subject: option, problem: "it means nothing alone", advice: "pass \(needed) too")
     }
     guard let path = context[Self.model] else { return nil }
+    modelPath = path
     let stored = try StainModel(path: path)
     let (network, classes) = try stored.segmenter(path: path)
     let compute = try context.computeContext()
@@ -119,9 +126,14 @@ struct SegmenterEvaluation {
   ) throws -> Result {
     context.progress.begin(name, total: Double(comparison.tileCount), unit: "tiles")
     defer { context.progress.finish() }
-    return try body { tileCount in
-      try context.checkCancellation()
-      context.progress.advance(by: Double(tileCount))
+    do {
+      return try body { tileCount in
+        try context.checkCancellation()
+        context.progress.advance(by: Double(tileCount))
+      }
+    } catch NetworkError.notFinite {
+      throw StainingError.malformedModel(
+        path: modelPath, reason: "it gives numbers that are not finite")
     }
   }
 }

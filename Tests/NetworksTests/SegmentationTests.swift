@@ -228,6 +228,23 @@ struct SegmentationTests {
     #expect(trainer == before)
   }
 
+  @Test("where the logits are no finite numbers there are no classes")
+  func unusable() throws {
+    let state = SegmentationUNet(baseChannels: 2, classCount: 3, downCount: 1, seed: 1).state
+    for (name, value) in [
+      ("inc.double_conv.1.running_var", -1), ("outc.conv.weight", Float.greatestFiniteMagnitude),
+    ] {
+      let tensors = state.tensors.map {
+        $0.name == name
+          ? NamedTensor($0.name, $0.shape, [Float](repeating: value, count: $0.count)) : $0
+      }
+      let network = try SegmentationUNet(state: StateDictionary(tensors))
+      #expect(throws: NetworkError.notFinite) {
+        try network.prepared(context: context).classes(picture, context: context)
+      }
+    }
+  }
+
   @Test("beyond its reach nothing changes a pixel's class, wherever the picture begins")
   func reach() throws {
     let network = SegmentationUNet(baseChannels: 4, classCount: 3, downCount: 2, seed: 3)
