@@ -120,6 +120,8 @@ struct SegmenterCommandTests {
     let force = base + ["--force"]
     #expect(try run(force).contains("class 0"))
     try expectFailure(base, 73, "exists already")
+    try expectFailure(
+      base.dropLast() + [truth, "--classes", truth, "--force"], 64, "is the input")
     try expectFailure(force + ["--to", "he"], 64, "--to")
     try expectFailure(force + ["--normalization", "running"], 64, "--normalization")
     try expectFailure(
@@ -189,6 +191,12 @@ struct SegmenterCommandTests {
     try expectFailure(
       base + ["--segmenter", model, "--labels", map, "--classes", names], 65,
       "none of the segmenter's classes")
+    for target in [model, map, truth] {
+      try expectFailure(
+        base + [
+          "--segmenter", model, "--labels", map, "--classes", truth, "--picture", target, "--force",
+        ], 64, "is the input")
+    }
     try expectFailure(base + ["--labels", map], 64, "--segmenter")
     try expectFailure(base + ["--segmenter", model, "--classes", names], 64, "--labels")
     try expectFailure(base + ["--segmenter", scratch.path("none")], 66, "no such file")
