@@ -77,6 +77,7 @@ struct SegmenterEvaluation {
       throw StainingError.tooCoarse(
         path: slide.path, slideMicrons: size.mean, modelMicrons: pixelSizeMicrons)
     }
+    try labels?.requireExtent(of: frame.real.slide, pixelSize: frame.realPixelSize)
     return try SegmenterFrame(frame, microns: pixelSizeMicrons, context)
   }
 
@@ -96,7 +97,6 @@ struct SegmenterEvaluation {
     in frame: SegmenterFrame, _ context: CommandContext
   ) throws -> SegmentationScores? {
     guard let labels else { return nil }
-    try labels.requireExtent(of: frame.realSlide, pixelSize: frame.realPixelSize)
     let map = labels.source(width: frame.real.width, height: frame.real.height)
     let lookup = LabelLookup(drawn)
     let names = classes.map(\.name)
@@ -141,22 +141,19 @@ struct SegmenterEvaluation {
 /// The slides of a comparison at a segmenter's pixel size, in the frame of the real one.
 struct SegmenterFrame {
   let real: any PixelSource
-  let realSlide: Slide
-  let realPixelSize: PixelSize
   private let pixelSize: PixelSize
   private let mask: (any PixelSource)?
   private let frame: ComparisonFrame
 
   init(_ frame: ComparisonFrame, microns: Double, _ context: CommandContext) throws {
     self.frame = frame
-    realSlide = frame.real.slide
-    realPixelSize = frame.realPixelSize
+    let realSlide = frame.real.slide
     if frame.transform != nil {
       let source = try realSlide.source(pixelSize: microns)
       (real, pixelSize) = (source, source.pixelSize)
     } else {
       // Both slides are made from their finest level alike: equal slides stay equal.
-      let own = realPixelSize
+      let own = frame.realPixelSize
       let isSame =
         max(abs(own.x / microns - 1), abs(own.y / microns - 1)) <= ComparisonFrame.equalTolerance
       pixelSize = isSame ? own : PixelSize(microns)

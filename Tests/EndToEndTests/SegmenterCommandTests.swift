@@ -197,6 +197,12 @@ struct SegmenterCommandTests {
           "--segmenter", model, "--labels", map, "--classes", truth, "--picture", target, "--force",
         ], 64, "is the input")
     }
+    // Before the slides are read.
+    try run(["phantom", "-o", scratch.path("small"), "--size", "512", "--seed", "1", "--quiet"])
+    let early = try tool.run(
+      base + ["--segmenter", model, "--labels", scratch.path("small/tissue_map.tif")])
+    #expect(early.status == 65 && early.diagnostics.contains("labels of the whole slide"))
+    #expect(!early.diagnostics.contains("compare"), "\(early.diagnostics)")
     try expectFailure(base + ["--labels", map], 64, "--segmenter")
     try expectFailure(base + ["--segmenter", model, "--classes", names], 64, "--labels")
     try expectFailure(base + ["--segmenter", scratch.path("none")], 66, "no such file")
