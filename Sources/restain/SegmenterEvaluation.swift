@@ -198,9 +198,10 @@ struct SegmenterFrame {
     _ source: any PixelSource, width: Int, height: Int
   ) -> any PixelSource {
     guard source.width != width || source.height != height else { return source }
+    let (columns, rows) = (max(1, width), max(1, height))
     return ResampledSource(
       source,
-      ratio: (Double(source.width) / Double(width), Double(source.height) / Double(height)),
-      width: max(1, width), height: max(1, height))
+      ratio: (Double(source.width) / Double(columns), Double(source.height) / Double(rows)),
+      width: columns, height: rows)
   }
 }
