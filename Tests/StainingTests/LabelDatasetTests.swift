@@ -166,6 +166,22 @@ struct LabelDatasetTests {
     }
   }
 
+  @Test(
+    "a picture without any class where there is tissue is put down to its colours, not to the split"
+  )
+  func noClass() throws {
+    let map = try write(
+      RGBImage(width: 900, height: 700, filledWith: RGBColor(red: 1, green: 2, blue: 3)), "no.png")
+    for unit in SplitUnit.allCases {
+      let error = #expect(throws: StainingError.self) {
+        try add(map, to: "no") { $0.splitUnit = unit }
+      }
+      let text = error.map { "\($0)" } ?? ""
+      #expect(text.contains("no.png: shows no class") && text.contains("--classes"), "\(text)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.path("no/dataset.json")))
+  }
+
   @Test("a picture of another extent is refused, in microns or by its shape")
   func extents() throws {
     let narrow = stripes().cropped(to: PixelRegion(x: 0, y: 0, width: 890, height: 700))
