@@ -222,8 +222,11 @@ struct LabelDatasetTests {
       try read(String(decoding: JSONEncoder().encode(testClasses), as: UTF8.self)) == testClasses)
     for (text, part) in [
       ("{}", "no list"), ("[{\"name\": \"a\"}]", "no list"), ("nonsense", "no list"),
-      (#"[{"name": "a", "color": [1, 2]}, {"name": "b", "color": [1, 2, 3]}]"#, "a has no colour"),
-      (#"[{"name": "a", "color": "red"}]"#, "a has no colour"),
+      (
+        #"[{"name": "a", "color": [1, 2]}, {"name": "b", "color": [1, 2, 3]}]"#,
+        "class 1 has no colour"
+      ),
+      (#"[{"name": "a\n", "color": "red"}]"#, "class 1 has no colour"),
       (#"[{"name": "a", "color": [1, 2, 256]}]"#, "no list"),
       (#"[{"name": "a", "color": [1, 2, 3]}]"#, "1 classes"),
       (
@@ -232,6 +235,10 @@ struct LabelDatasetTests {
       (#"[{"name": "a", "color": [1, 2, 3]}, {"name": "a", "color": [1, 2, 4]}]"#, "one name"),
       (#"[{"name": "a", "color": [1, 2, 3]}, {"name": "b", "color": [1, 2, 3]}]"#, "one colour"),
       (#"[{"name": " ", "color": [1, 2, 3]}, {"name": "b", "color": [1, 2, 4]}]"#, "no name"),
+      (
+        #"[{"name": "b\u001b[31m", "color": [1, 2, 3]}, {"name": "a", "color": [1, 2, 4]}]"#,
+        "control characters"
+      ),
     ] {
       let error = #expect(throws: StainingError.self, "\(text)") { try read(text) }
       let line = error.map { "\($0)" } ?? ""
