@@ -87,7 +87,7 @@ extension StainingError: CustomStringConvertible {
     case .foreignModel(let path):
       "\(path): a file of PyTorch, no model of restain; take it over with restain model import"
     case .malformedCheckpoint(let path, let reason):
-      "\(path): cannot be taken over (\(reason)); save the generator's state_dict() again"
+      "\(path): cannot be taken over (\(reason)); save the network's state_dict() again"
     case .wrongHash(let path, let expected, let found):
       "\(path): its SHA-256 begins with \(found), not with \(expected) as its name tells; "
         + "fetch the file again"
