@@ -14,6 +14,8 @@ public enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
   case unknownArchitecture(problem: String)
   /// A picture's size does not suit the network.
   case unsuitableSize(height: Int, width: Int, multiple: Int)
+  /// A network made numbers that are not finite of a picture.
+  case notFinite
   /// A step of training gave numbers that are not finite; the trainer is as it was before the step.
   case diverged(step: Int)
 
@@ -35,6 +37,8 @@ public enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
     case .unsuitableSize(let height, let width, let multiple):
       "a tile of \(width) × \(height) pixels: the network needs multiples of \(multiple); "
         + "choose another tile size"
+    case .notFinite:
+      "the network: gives numbers that are not finite; use another model"
     case .diverged(let step):
       "step \(step): the loss or its gradient is not finite; "
         + "go on from an earlier checkpoint with a lower learning rate"

@@ -62,7 +62,7 @@ public struct InceptionModel: Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - path: A file of `torch.save`, archive or legacy, or a safetensors file. Where its name ends with eight
-  ///     hexadecimal digits, its SHA-256 has to begin with them.
+  ///     hexadecimal digits, a letter among them, its SHA-256 has to begin with them.
   ///   - restainVersion: For the card.
   /// - Throws: ``StainingError/wrongHash(path:expected:found:)``,
   ///   ``StainingError/malformedCheckpoint(path:reason:)``.
@@ -144,11 +144,12 @@ public struct InceptionModel: Equatable, Sendable {
     }?.name
   }
 
-  /// The digits of `name-6726825d.pth`.
+  /// The digits of `name-6726825d.pth`; a name may also end with a date, so there has to be a letter among them.
   private static func hashPrefix(inNameOf path: String) -> String? {
     let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
     guard let dash = name.lastIndex(of: "-") else { return nil }
     let digits = name[name.index(after: dash)...].lowercased()
-    return digits.count == 8 && digits.allSatisfy(\.isHexDigit) ? digits : nil
+    let isHash = digits.allSatisfy(\.isHexDigit) && !digits.allSatisfy(\.isNumber)
+    return digits.count == 8 && isHash ? digits : nil
   }
 }

@@ -60,6 +60,12 @@ extension [LabelClass] {
     if let unnamed = firstIndex(where: { $0.name.allSatisfy(\.isWhitespace) }) {
       return "class \(unnamed + 1) has no name"
     }
+    // Names stand in messages, in tables and on terminals.
+    if let unprintable = firstIndex(where: {
+      $0.name.unicodeScalars.contains { $0.properties.generalCategory == .control }
+    }) {
+      return "class \(unprintable + 1) has a name with control characters"
+    }
     if Set(map(\.name)).count != count { return "two classes have one name" }
     if Set(map(\.color)).count != count { return "two classes have one colour" }
     guard (2...LabelClasses.most).contains(learned.count) else {

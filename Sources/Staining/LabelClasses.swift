@@ -53,9 +53,9 @@ public enum LabelClasses {
       throw .malformedClasses(path: path, reason: "no list of objects with name and color")
     }
     var classes: [LabelClass] = []
-    for entry in entries {
+    for (index, entry) in entries.enumerated() {
       guard let color = entry.color else {
-        throw .malformedClasses(path: path, reason: "\(entry.name) has no colour")
+        throw .malformedClasses(path: path, reason: "class \(index + 1) has no colour")
       }
       classes.append(LabelClass(name: entry.name, color: color))
     }

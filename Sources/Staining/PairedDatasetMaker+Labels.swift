@@ -56,6 +56,11 @@ extension PairedDatasetMaker {
       describe: { cut in
         var leftOut = cut.leftOut
         leftOut.unlabelled = leftOut.unlabelled ?? 0
+        guard !cut.kept.isEmpty || leftOut.unlabelled == 0 else {
+          throw StainingError.unusableLabels(
+            path: labelled.labels.path, problem: "shows no class where there is tissue",
+            advice: "check the colours of --classes")
+        }
         return DatasetIndex.Case(
           name: options.caseName, fixed: cut.fixed,
           labels: try Self.input(labelled.labels.path), status: "ok", overlap: cut.overlap,

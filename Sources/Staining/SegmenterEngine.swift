@@ -33,8 +33,17 @@ public struct SegmenterEngine: TrainingEngine {
   }
 
   /// Goes on from a checkpoint, bit by bit, as far as these options' schedule goes.
+  ///
+  /// - Throws: `NetworkError`, `malformedFile` where the network is another than the options tell.
   public init(checkpoint: SafetensorsFile, options: SegmenterTrainingOptions) throws {
     var trainer = try SegmenterTrainer(checkpoint: checkpoint)
+    let network = trainer.network
+    guard network.baseChannels == options.baseChannels, network.inputChannels == 3,
+      network.classCount == options.classes.count
+    else {
+      throw NetworkError.malformedFile(
+        name: "checkpoint", problem: "its network is another than its options tell")
+    }
     trainer.setSchedule(totalSteps: options.totalSteps)
     self.init(options: options, trainer: trainer)
   }

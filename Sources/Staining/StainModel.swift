@@ -1,5 +1,6 @@
 import Foundation
 public import Networks
+import Rasters
 import Reporting
 public import Tensors
 
@@ -47,8 +48,9 @@ public struct StainModel: Equatable, Sendable {
     guard (card.architecture == .segmenter) == (card.classes != nil) else {
       throw .malformedModel(path: path, reason: "its card does not describe its classes")
     }
-    guard card.pixelSizeMicrons > 0, card.pixelSizeMicrons.isFinite else {
-      throw .malformedModel(path: path, reason: "its card has no pixel size")
+    guard PixelSize.plausibleMicrons.contains(card.pixelSizeMicrons) else {
+      throw .malformedModel(
+        path: path, reason: "its card has a pixel size of \(card.pixelSizeMicrons) µm")
     }
     state = file.file.state
   }

@@ -23,7 +23,13 @@ struct SegmenterEvaluation {
 
   static let entries = [model.entry, labels.entry, classes.entry]
 
+  /// The files that the options name, where they are given.
+  static func inputs(_ context: CommandContext) -> [String?] {
+    [context[model], context[labels], context[classes]]
+  }
+
   private let segmenter: SlideSegmenter
+  private let modelPath: String
   private let classes: [LabelClass]
   private let pixelSizeMicrons: Double
   private let labels: LabelMap?
@@ -39,6 +45,7 @@ struct SegmenterEvaluation {
         subject: option, problem: "it means nothing alone", advice: "pass \(needed) too")
     }
     guard let path = context[Self.model] else { return nil }
+    modelPath = path
     let stored = try StainModel(path: path)
     let (network, classes) = try stored.segmenter(path: path)
     let compute = try context.computeContext()
@@ -70,6 +77,7 @@ struct SegmenterEvaluation {
       throw StainingError.tooCoarse(
         path: slide.path, slideMicrons: size.mean, modelMicrons: pixelSizeMicrons)
     }
+    try labels?.requireExtent(of: frame.real.slide, pixelSize: frame.realPixelSize)
     return try SegmenterFrame(frame, microns: pixelSizeMicrons, context)
   }
 
@@ -89,7 +97,6 @@ struct SegmenterEvaluation {
     in frame: SegmenterFrame, _ context: CommandContext
   ) throws -> SegmentationScores? {
     guard let labels else { return nil }
-    try labels.requireExtent(of: frame.realSlide, pixelSize: frame.realPixelSize)
     let map = labels.source(width: frame.real.width, height: frame.real.height)
     let lookup = LabelLookup(drawn)
     let names = classes.map(\.name)
@@ -119,9 +126,14 @@ struct SegmenterEvaluation {
   ) throws -> Result {
     context.progress.begin(name, total: Double(comparison.tileCount), unit: "tiles")
     defer { context.progress.finish() }
-    return try body { tileCount in
-      try context.checkCancellation()
-      context.progress.advance(by: Double(tileCount))
+    do {
+      return try body { tileCount in
+        try context.checkCancellation()
+        context.progress.advance(by: Double(tileCount))
+      }
+    } catch NetworkError.notFinite {
+      throw StainingError.malformedModel(
+        path: modelPath, reason: "it gives numbers that are not finite")
     }
   }
 }
@@ -129,22 +141,19 @@ struct SegmenterEvaluation {
 /// The slides of a comparison at a segmenter's pixel size, in the frame of the real one.
 struct SegmenterFrame {
   let real: any PixelSource
-  let realSlide: Slide
-  let realPixelSize: PixelSize
   private let pixelSize: PixelSize
   private let mask: (any PixelSource)?
   private let frame: ComparisonFrame
 
   init(_ frame: ComparisonFrame, microns: Double, _ context: CommandContext) throws {
     self.frame = frame
-    realSlide = frame.real.slide
-    realPixelSize = frame.realPixelSize
+    let realSlide = frame.real.slide
     if frame.transform != nil {
       let source = try realSlide.source(pixelSize: microns)
       (real, pixelSize) = (source, source.pixelSize)
     } else {
       // Both slides are made from their finest level alike: equal slides stay equal.
-      let own = realPixelSize
+      let own = frame.realPixelSize
       let isSame =
         max(abs(own.x / microns - 1), abs(own.y / microns - 1)) <= ComparisonFrame.equalTolerance
       pixelSize = isSame ? own : PixelSize(microns)
@@ -189,9 +198,10 @@ struct SegmenterFrame {
     _ source: any PixelSource, width: Int, height: Int
   ) -> any PixelSource {
     guard source.width != width || source.height != height else { return source }
+    let (columns, rows) = (max(1, width), max(1, height))
     return ResampledSource(
       source,
-      ratio: (Double(source.width) / Double(width), Double(source.height) / Double(height)),
-      width: max(1, width), height: max(1, height))
+      ratio: (Double(source.width) / Double(columns), Double(source.height) / Double(rows)),
+      width: columns, height: rows)
   }
 }

@@ -27,7 +27,7 @@ enum TrainingRun {
   static let toStain = Option<String>.value(
     "to", .text("STAIN"), default: "he", "kind of the fixed sections, for the card")
   static let seed = Option<UInt64>.value(
-    "seed", .seed, default: "1", "seed of weights, order, turns and dropout")
+    "seed", .seed, default: "1", "seed of weights, order, turns and whatever else is drawn")
   static let resume = Option.flag(
     "resume", "go on from the last checkpoint; start if there is none")
 

@@ -120,6 +120,8 @@ struct SegmenterCommandTests {
     let force = base + ["--force"]
     #expect(try run(force).contains("class 0"))
     try expectFailure(base, 73, "exists already")
+    try expectFailure(
+      base.dropLast() + [truth, "--classes", truth, "--force"], 64, "is the input")
     try expectFailure(force + ["--to", "he"], 64, "--to")
     try expectFailure(force + ["--normalization", "running"], 64, "--normalization")
     try expectFailure(
@@ -189,6 +191,18 @@ struct SegmenterCommandTests {
     try expectFailure(
       base + ["--segmenter", model, "--labels", map, "--classes", names], 65,
       "none of the segmenter's classes")
+    for target in [model, map, truth] {
+      try expectFailure(
+        base + [
+          "--segmenter", model, "--labels", map, "--classes", truth, "--picture", target, "--force",
+        ], 64, "is the input")
+    }
+    // Before the slides are read.
+    try run(["phantom", "-o", scratch.path("small"), "--size", "512", "--seed", "1", "--quiet"])
+    let early = try tool.run(
+      base + ["--segmenter", model, "--labels", scratch.path("small/tissue_map.tif")])
+    #expect(early.status == 65 && early.diagnostics.contains("labels of the whole slide"))
+    #expect(!early.diagnostics.contains("compare"), "\(early.diagnostics)")
     try expectFailure(base + ["--labels", map], 64, "--segmenter")
     try expectFailure(base + ["--segmenter", model, "--classes", names], 64, "--labels")
     try expectFailure(base + ["--segmenter", scratch.path("none")], 66, "no such file")

@@ -52,12 +52,17 @@ struct SegmentationTests {
     expectProblem(without("down"), "0 halvings")
     expectProblem(without("down2.maxpool_conv.1.double_conv.3"), "does not hold this tensor")
     expectProblem(without("down2"), "the shape is [8, 4, 2, 2]")
-    // Memory for a million channels would not be there.
-    let wide = state.tensors.map {
-      $0.name == "inc.double_conv.0.weight"
-        ? NamedTensor($0.name, [1 << 20, 1, 1, 1], [Float](repeating: 0, count: 1 << 20)) : $0
+    // Memory for so many channels would not be there.
+    for (shape, part) in [
+      ([1 << 16, 1, 3, 3], "[262144, 262144, 3, 3]"),
+      ([1 << 56, 3, 0, 3], "[72057594037927936, 3, 3, 3]"),
+    ] {
+      let wide = state.tensors.map {
+        $0.name == "inc.double_conv.0.weight"
+          ? NamedTensor($0.name, shape, [Float](repeating: 0, count: shape.reduce(1, *))) : $0
+      }
+      expectProblem(StateDictionary(wide), part)
     }
-    expectProblem(StateDictionary(wide), "[4194304, 4194304, 3, 3]")
     let one = state.tensors.map {
       $0.name.hasPrefix("outc")
         ? NamedTensor($0.name, [1] + $0.shape.dropFirst(), Array(floats($0).prefix($0.count / 3)))
@@ -221,6 +226,23 @@ struct SegmentationTests {
       try trainer.step(input: broken, labels: labels(512, classCount: 3), context: context)
     }
     #expect(trainer == before)
+  }
+
+  @Test("where the logits are no finite numbers there are no classes")
+  func unusable() throws {
+    let state = SegmentationUNet(baseChannels: 2, classCount: 3, downCount: 1, seed: 1).state
+    for (name, value) in [
+      ("inc.double_conv.1.running_var", -1), ("outc.conv.weight", Float.greatestFiniteMagnitude),
+    ] {
+      let tensors = state.tensors.map {
+        $0.name == name
+          ? NamedTensor($0.name, $0.shape, [Float](repeating: value, count: $0.count)) : $0
+      }
+      let network = try SegmentationUNet(state: StateDictionary(tensors))
+      #expect(throws: NetworkError.notFinite) {
+        try network.prepared(context: context).classes(picture, context: context)
+      }
+    }
   }
 
   @Test("beyond its reach nothing changes a pixel's class, wherever the picture begins")

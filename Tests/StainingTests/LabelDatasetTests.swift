@@ -166,6 +166,22 @@ struct LabelDatasetTests {
     }
   }
 
+  @Test(
+    "a picture without any class where there is tissue is put down to its colours, not to the split"
+  )
+  func noClass() throws {
+    let map = try write(
+      RGBImage(width: 900, height: 700, filledWith: RGBColor(red: 1, green: 2, blue: 3)), "no.png")
+    for unit in SplitUnit.allCases {
+      let error = #expect(throws: StainingError.self) {
+        try add(map, to: "no") { $0.splitUnit = unit }
+      }
+      let text = error.map { "\($0)" } ?? ""
+      #expect(text.contains("no.png: shows no class") && text.contains("--classes"), "\(text)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.path("no/dataset.json")))
+  }
+
   @Test("a picture of another extent is refused, in microns or by its shape")
   func extents() throws {
     let narrow = stripes().cropped(to: PixelRegion(x: 0, y: 0, width: 890, height: 700))
@@ -206,8 +222,11 @@ struct LabelDatasetTests {
       try read(String(decoding: JSONEncoder().encode(testClasses), as: UTF8.self)) == testClasses)
     for (text, part) in [
       ("{}", "no list"), ("[{\"name\": \"a\"}]", "no list"), ("nonsense", "no list"),
-      (#"[{"name": "a", "color": [1, 2]}, {"name": "b", "color": [1, 2, 3]}]"#, "a has no colour"),
-      (#"[{"name": "a", "color": "red"}]"#, "a has no colour"),
+      (
+        #"[{"name": "a", "color": [1, 2]}, {"name": "b", "color": [1, 2, 3]}]"#,
+        "class 1 has no colour"
+      ),
+      (#"[{"name": "a\n", "color": "red"}]"#, "class 1 has no colour"),
       (#"[{"name": "a", "color": [1, 2, 256]}]"#, "no list"),
       (#"[{"name": "a", "color": [1, 2, 3]}]"#, "1 classes"),
       (
@@ -216,6 +235,10 @@ struct LabelDatasetTests {
       (#"[{"name": "a", "color": [1, 2, 3]}, {"name": "a", "color": [1, 2, 4]}]"#, "one name"),
       (#"[{"name": "a", "color": [1, 2, 3]}, {"name": "b", "color": [1, 2, 3]}]"#, "one colour"),
       (#"[{"name": " ", "color": [1, 2, 3]}, {"name": "b", "color": [1, 2, 4]}]"#, "no name"),
+      (
+        #"[{"name": "b\u001b[31m", "color": [1, 2, 3]}, {"name": "a", "color": [1, 2, 4]}]"#,
+        "control characters"
+      ),
     ] {
       let error = #expect(throws: StainingError.self, "\(text)") { try read(text) }
       let line = error.map { "\($0)" } ?? ""

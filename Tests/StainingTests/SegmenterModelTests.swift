@@ -60,6 +60,12 @@ struct SegmenterModelTests {
     expectRefusal("is no segmenter") { _ = try randomModel(microns: 0.5).segmenter(path: "g") }
     var model = try taken(earlier)
     expectRefusal("has no generator") { _ = try model.generator(path: "m") }
+    for microns in [0.04, 21, 1e300] {
+      var other = model
+      other.card.pixelSizeMicrons = microns
+      try other.write(to: folder.path("far.safetensors"))
+      expectRefusal("pixel size") { _ = try StainModel(path: folder.path("far.safetensors")) }
+    }
     model.card.classes?.removeLast()
     expectRefusal("disagree") { _ = try model.segmenter(path: "m") }
     model.card.classes = nil

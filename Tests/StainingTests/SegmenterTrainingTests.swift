@@ -105,6 +105,22 @@ struct SegmenterTrainingTests {
     }
   }
 
+  @Test("a checkpoint of which the network is another than its options tell is refused")
+  func foreignNetwork() throws {
+    #expect(try train("whole", until: 2).isComplete == false)
+    let path = TrainingFiles(model: folder.path("whole")).checkpoint
+    let metadata = try SafetensorsFile(contentsOf: path).metadata
+    for (channels, classes) in [(2, 2), (2, 4), (3, 3)] {
+      let trainer = SegmenterTrainer(
+        network: SegmentationUNet(baseChannels: channels, classCount: classes, seed: 1),
+        options: SegmenterOptions(totalSteps: 9))
+      let record = metadata.filter { $0.key == "restain.training" }
+      #expect(record.count == 1)
+      try trainer.checkpoint(metadata: record).write(to: path)
+      #expect(throws: NetworkError.self) { try train("whole") }
+    }
+  }
+
   @Test("seed, jitter, batch and class weights each change the result")
   func settings() throws {
     func model(_ name: String, _ change: (inout SegmenterTrainingOptions) -> Void) throws -> Data {

@@ -37,9 +37,11 @@ public final class SegmentationPredictor: Sendable {
   ///   - input: `[N, H, W, inputChannels]` in [−1, 1].
   ///   - context: Threads and kernels.
   /// - Returns: `N · H · W` classes.
-  /// - Throws: As ``logits(_:context:)``.
+  /// - Throws: As ``logits(_:context:)``; ``NetworkError/notFinite`` where the logits are no finite numbers,
+  ///   of which none is the largest.
   public func classes(_ input: Tensor, context: ComputeContext) throws(NetworkError) -> [UInt8] {
     let logits = try logits(input, context: context)
+    guard logits.values.allSatisfy({ $0.isFinite }) else { throw .notFinite }
     let classCount = network.classCount
     return logits.values.withUnsafeBufferPointer { values in
       (0..<values.count / classCount).map { pixel in

@@ -88,7 +88,9 @@ public struct SegmentationUNet: Sendable, Equatable {
       throw .unknownArchitecture(
         problem: "a segmentation U-Net of \(head.shape[0]) classes, not 2 to \(Self.mostClasses)")
     }
-    // The largest tensor is there before memory for all of them is taken.
+    // The outermost and the largest tensor are there before memory for all of them is taken. A tensor without
+    // elements could tell any width.
+    _ = try tensors.floats("inc.double_conv.0.weight", [first.shape[0], first.shape[1], 3, 3])
     let innermost = "down\(depth).maxpool_conv.1.double_conv.3.weight"
     let channels = first.shape[0] << depth
     _ = try tensors.floats(innermost, [channels, channels, 3, 3])

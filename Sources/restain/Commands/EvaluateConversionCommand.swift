@@ -96,11 +96,10 @@ enum EvaluateConversionCommand: Command {
           advice: "compare with a slide of the same frame")
       }
       try Files.requireFree(path, force: context.isForced)
-      let inputs = [
-        context[real], context[generated], context[mask], context[input], context[inception],
-        context[SegmenterEvaluation.model], context[SegmenterEvaluation.labels],
-        context[SegmenterEvaluation.classes],
-      ]
+      let inputs =
+        [
+          context[real], context[generated], context[mask], context[input], context[inception],
+        ] + SegmenterEvaluation.inputs(context)
       for input in inputs.compactMap(\.self) {
         try Files.requireOther(input, output: path, option: "--picture")
       }

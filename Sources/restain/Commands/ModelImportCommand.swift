@@ -82,7 +82,9 @@ enum ModelImportCommand: Command {
     let (path, target) = (context.operands[0], context[output])
     try Files.requireInput(path)
     try Files.requireFree(target, force: context.isForced)
-    try Files.requireOther(path, output: target)
+    for input in [path, context[classes]].compactMap(\.self) {
+      try Files.requireOther(input, output: target)
+    }
     let card: ModelCard
     let parameters: Int
     switch context[architecture] {

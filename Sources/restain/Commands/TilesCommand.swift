@@ -24,7 +24,8 @@ enum TilesCommand: Command {
   static let output = Option<String>.required(
     "output", short: "o", .directory("DATASET"), "data set to make or to add to")
   static let caseName = Option<String?>.optional(
-    "case", .text("NAME"), "name of the case; from the moving slide's name if not given")
+    "case", .text("NAME"),
+    "name of the case; from the moving, or the labelled, slide's name if not given")
   static let tile = Option<Int?>.optional(
     "tile", .integer("PX", in: DatasetIndex.tileSizes), "edge of a tile; 256, or the data set's own"
   )
@@ -33,7 +34,7 @@ enum TilesCommand: Command {
     "pixels that neighbouring tiles share inside a square; 64, but a quarter of a smaller tile")
   static let pixelSize = Option<Double?>.optional(
     "pixel-size", .pixelSize,
-    "pixel size of the tiles; the coarsest of 0.5 and the two slides', or the data set's own")
+    "pixel size of the tiles; the coarsest of 0.5 and the slides', or the data set's own")
   static let split = Option<[Double]?>.optional(
     "split", .numbers("TRAIN,VAL,TEST", count: 3), "shares; 0.8,0.1,0.1, or the data set's own")
   static let splitBy = Option<SplitUnit?>.optional(
