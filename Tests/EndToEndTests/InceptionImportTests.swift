@@ -48,6 +48,10 @@ struct InceptionImportTests {
     try files.expectFailure(
       files.importArguments(wrong, "wrong"), 65, "begins with \(digits), not with 00c0ffee")
     #expect(!FileManager.default.fileExists(atPath: files.path("wrong")))
+    // A date is none.
+    let dated = files.path("pt-20261126.pth")
+    try FileManager.default.copyItem(atPath: files.checkpoint, toPath: dated)
+    #expect(try files.tool.run(files.importArguments(dated, "dated")).status == 0)
   }
 
   @Test("what is no network of FID is not taken over, and options of other networks are refused")
