@@ -61,8 +61,9 @@ public struct ArgumentParser: Sendable {
     let candidates = commands.filter { $0.words.first == first }
     guard !candidates.isEmpty else {
       if first.hasPrefix("-") {
-        throw .unknownOption(
-          option: first, command: "restain without a command", suggestion: nil)
+        throw .conflict(
+          subject: first, problem: "stands before the command, where options have no place",
+          advice: "pass it after the command, see restain --help")
       }
       throw .unknownCommand(
         name: first, suggestion: suggestion(first, commands.map { $0.words[0] }))

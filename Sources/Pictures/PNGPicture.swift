@@ -39,7 +39,8 @@ enum PNGPicture {
   static func decode(_ bytes: [UInt8], path: String) throws(PictureError) -> Contents {
     guard bytes.starts(with: signature) else { throw .notAPicture(path: path, kind: "PNG") }
     var position = signature.count
-    var shape: Contents?
+    var samples: PNGSamples?
+    var palette: [UInt8] = []
     var stream: [UInt8] = []
     while position + 12 <= bytes.count {
       let length = integer(bytes, at: position)
@@ -51,16 +52,21 @@ enum PNGPicture {
           == Int(CyclicRedundancyCheck.of(bytes[(position + 4)..<(position + 8 + length)]))
       else { throw .corrupt(path: path, reason: "the check sum of \(name) is wrong") }
       switch name {
-      case "IHDR": shape = try header(Array(body), path: path)
+      case "IHDR": samples = try header(Array(body), path: path)
+      case "PLTE": palette = Array(body)
       case "IDAT": stream += body
       case "IEND":
-        guard let shape, !stream.isEmpty else {
+        guard let samples, !stream.isEmpty else {
           throw .corrupt(path: path, reason: "no image data")
         }
-        return try inflate(stream, shape: shape, path: path)
+        let rows = try inflate(stream, samples: samples, path: path)
+        guard let contents = samples.contents(of: rows, palette: palette) else {
+          throw .corrupt(path: path, reason: "a pixel has no colour in the palette")
+        }
+        return contents
       default:
-        // A lower-case first letter marks a chunk that a reader may skip; PLTE is a mere hint in RGB.
-        guard name == "PLTE" || bytes[position + 4] & 0x20 != 0 else {
+        // A lower-case first letter marks a chunk that a reader may skip.
+        guard bytes[position + 4] & 0x20 != 0 else {
           throw .unsupported(path: path, reason: "the chunk \(name)")
         }
       }
@@ -69,34 +75,37 @@ enum PNGPicture {
     throw .corrupt(path: path, reason: "the file ends early")
   }
 
-  private static func header(_ body: [UInt8], path: String) throws(PictureError) -> Contents {
+  private static func header(_ body: [UInt8], path: String) throws(PictureError) -> PNGSamples {
     guard body.count == 13 else { throw .corrupt(path: path, reason: "the header is cut short") }
     let (width, height) = (integer(body, at: 0), integer(body, at: 4))
     guard (1...largestSide).contains(width), (1...largestSide).contains(height) else {
       throw .corrupt(path: path, reason: "a size of \(width) × \(height) pixels")
     }
-    let channelCounts: [UInt8: Int] = [0: 1, 2: 3, 4: 2, 6: 4]
-    guard let channelCount = channelCounts[body[9]], body[8] == 8 else {
-      throw .unsupported(path: path, reason: "a PNG of \(body[8]) bits or with a palette")
+    guard
+      let samples = PNGSamples(
+        width: width, height: height, bitCount: Int(body[8]), colorType: body[9])
+    else {
+      throw .unsupported(path: path, reason: "a PNG of \(body[8]) bits and colour type \(body[9])")
     }
     guard body[12] == 0 else { throw .unsupported(path: path, reason: "an interlaced PNG") }
     guard body[10] == 0, body[11] == 0 else {
       throw .corrupt(path: path, reason: "an unknown compression or filter method")
     }
-    return Contents(width: width, height: height, channelCount: channelCount, values: [])
+    return samples
   }
 
+  /// The rows of samples as they are packed, without their filters.
   private static func inflate(
-    _ stream: [UInt8], shape: Contents, path: String
-  ) throws(PictureError) -> Contents {
-    let rowByteCount = shape.width * shape.channelCount
-    let byteCount = (rowByteCount + 1) * shape.height
+    _ stream: [UInt8], samples: PNGSamples, path: String
+  ) throws(PictureError) -> [UInt8] {
+    let rowByteCount = samples.rowByteCount
+    let byteCount = (rowByteCount + 1) * samples.height
     // Deflate shrinks at most 1032-fold: a larger claim must not decide how much memory is taken.
     guard byteCount <= (stream.count + 1) * 1032 else {
       throw .corrupt(path: path, reason: "the image data are too short")
     }
     let wrapped = MemoryTIFF()
-    guard setShape(of: wrapped, width: rowByteCount + 1, height: shape.height),
+    guard setShape(of: wrapped, width: rowByteCount + 1, height: samples.height),
       wrapped.writeRawStrip(stream)
     else {
       throw .corrupt(path: path, reason: wrapped.errorMessage ?? "the header is inconsistent")
@@ -105,13 +114,11 @@ enum PNGPicture {
     guard let rows = file.decodeStrip(byteCount: byteCount) else {
       throw .corrupt(path: path, reason: file.errorMessage ?? "the image data end early")
     }
-    var result = shape
     guard
       let values = PNGFilter.undo(
-        rows, rowByteCount: rowByteCount, pixelByteCount: shape.channelCount)
+        rows, rowByteCount: rowByteCount, pixelByteCount: samples.pixelByteCount)
     else { throw .corrupt(path: path, reason: "an unknown row filter") }
-    result.values = values
-    return result
+    return values
   }
 
   private static func setShape(of file: MemoryTIFF, width: Int, height: Int) -> Bool {

@@ -91,6 +91,11 @@ struct ParsingTests {
     "each mistake has one line that says what to do",
     arguments: [
       ("", "no command given; see restain --help"),
+      (
+        "-q pyramid a",
+        "-q: stands before the command, where options have no place; pass it after the command, see "
+          + "restain --help"
+      ),
       ("insepct a", "insepct: no such command; did you mean inspect?"),
       ("transform", "transform: says not what; use transform points|slide"),
       ("transform pionts x", "transform pionts: no such command; did you mean transform points?"),

@@ -27,6 +27,51 @@ struct PNGTests {
   let folder: TemporaryDirectory
   init() throws { folder = try TemporaryDirectory() }
 
+  /// Hexadecimal digits as bytes.
+  private func bytes(_ text: String) -> Data {
+    let digits = text.filter { $0 != " " }.compactMap(\.hexDigitValue)
+    return Data(
+      stride(from: 0, to: digits.count, by: 2).map { UInt8(16 * digits[$0] + digits[$0 + 1]) })
+  }
+
+  @Test("palettes and grey of fewer than eight bits are read, as label pictures have them")
+  func packed() throws {
+    let folder = try TemporaryDirectory()
+    // Written by Pillow 12: five by three pixels of 4 bits with five colours, and of one bit.
+    let palette = """
+      89504e470d0a1a0a0000000d4948445200000005000000030403000000a918d8cb0000000f504c54450a141ec8000000
+      c8000000c8ffffff555291110000001449444154789c6364549265705664601054620000058e00d939c8416300000000
+      49454e44ae426082
+      """
+    let grey = """
+      89504e470d0a1a0a0000000d4948445200000005000000030100000000734df8550000000e49444154789c6308606260
+      380000025e0113845d964b0000000049454e44ae426082
+      """
+    try bytes(palette.filter { $0 != "\n" }).write(to: folder.url.appendingPathComponent("p.png"))
+    try bytes(grey.filter { $0 != "\n" }).write(to: folder.url.appendingPathComponent("g.png"))
+    let colors: [[UInt8]] = [
+      [10, 20, 30], [200, 0, 0], [0, 200, 0], [0, 0, 200], [255, 255, 255],
+    ]
+    let indices = [0, 1, 2, 3, 4, 4, 3, 2, 1, 0, 1, 1, 2, 2, 0]
+    #expect(
+      try PictureFile.readPNG(path: folder.path("p.png"))
+        == RGBImage(width: 5, height: 3, pixels: indices.flatMap { colors[$0] }))
+    #expect(
+      try PictureFile.readGrayPNG(path: folder.path("g.png")).gray
+        == indices.map { $0 % 2 == 1 ? 255 : 0 })
+    // A palette of one colour where pixels name the fifth; the check sum is that of the shorter chunk.
+    var short = [UInt8](bytes(palette.filter { $0 != "\n" }))
+    let start = short.firstRange(of: Array("PLTE".utf8))?.lowerBound ?? 0
+    short.replaceSubrange(
+      (start - 4)..<(start + 4 + 15 + 4),
+      with: [0, 0, 0, 3] + Array("PLTE".utf8) + [10, 20, 30] + [0x7E, 0x4C, 0x52, 0x3A])
+    try Data(short).write(to: folder.url.appendingPathComponent("s.png"))
+    let problem = #expect(throws: PictureError.self) {
+      try PictureFile.readPNG(path: folder.path("s.png"))
+    }
+    #expect(problem.map { "\($0)" }?.contains("palette") == true)
+  }
+
   @Test(
     "what is written is read again, every byte",
     arguments: [(1, 1), (512, 256), (255, 3), (1, 400), (1000, 1)])
