@@ -337,7 +337,7 @@ public struct PairedTraining<Engine: TrainingEngine> {
     let checkpoint = try SafetensorsFile(contentsOf: path)
     guard let text = checkpoint.metadata[recordKey],
       var record = try? JSONDecoder().decode(Record.self, from: Data(text.utf8)),
-      record.sums.count == Engine.lossNames.count
+      record.sums.count == Engine.lossNames.count, record.rowCount >= 0, record.sumCount >= 0
     else {
       throw StainingError.foreignCheckpoint(path: path, problem: "is no checkpoint of a training")
     }

@@ -265,6 +265,19 @@ struct Pix2pixTrainingTests {
     #expect(try train("m", kernels: other ?? .baseline).isComplete)
   }
 
+  @Test("a checkpoint that counts fewer rows than none is no checkpoint")
+  func negativeRows() throws {
+    _ = try train("m", until: 2)
+    let path = TrainingFiles(model: folder.path("m")).checkpoint
+    var file = try SafetensorsFile(contentsOf: path)
+    let text = try #require(file.metadata["restain.training"])
+    file.metadata["restain.training"] = text.replacing(/"rowCount":\d+/, with: "\"rowCount\":-1")
+    #expect(file.metadata["restain.training"] != text)
+    try file.write(to: path)
+    let error = #expect(throws: StainingError.self) { _ = try train("m") }
+    #expect(error.map { "\($0)".contains("is no checkpoint of a training") } == true)
+  }
+
   @Test(
     "a training stopped before its first validation keeps the model as it stands, unless in a hurry"
   )
