@@ -56,6 +56,14 @@ public struct StateDictionary: Sendable, Equatable {
   /// The tensor of a name; nil when there is none.
   public subscript(name: String) -> NamedTensor? { tensors.first { $0.name == name } }
 
+  /// The name of the first tensor with a number that is not finite; nil where all are.
+  public var firstNotFinite: String? {
+    tensors.first { tensor in
+      guard case .float32(let values) = tensor.contents else { return false }
+      return !values.allSatisfy(\.isFinite)
+    }?.name
+  }
+
   /// The tensors by name; the first of equal names counts.
   var byName: [String: NamedTensor] {
     Dictionary(tensors.map { ($0.name, $0) }) { first, _ in first }

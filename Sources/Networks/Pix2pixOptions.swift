@@ -31,10 +31,15 @@ public struct Pix2pixOptions: Sendable, Codable, Equatable {
   /// - Parameter step: Counted from 0.
   /// - Returns: The step size.
   public func learningRate(atStep step: Int) -> Double {
+    learningRate * Self.rateFactor(atStep: step, of: totalSteps)
+  }
+
+  /// What a step size that starts at 1 has become at a step.
+  static func rateFactor(atStep step: Int, of totalSteps: Int) -> Double {
     let constant = totalSteps - totalSteps / 2
     let decaying = totalSteps / 2
     let past = max(0, step - constant + 1)
-    return learningRate * max(0, 1 - Double(past) / Double(decaying + 1))
+    return max(0, 1 - Double(past) / Double(decaying + 1))
   }
 }
 

@@ -136,8 +136,20 @@ extension UNetGenerator {
     guard let place, let statistics else {
       return Bordered.copy(slope, border: border, context: context)
     }
+    return store.backward(
+      place, slope, input: input, statistics: statistics, border: border, &gradient, context)
+  }
+}
+
+extension ParameterStore {
+  /// Through a normalisation: adds the gradients of its parameters, and returns that of its input inside a
+  /// border.
+  func backward(
+    _ place: NormalizationPlace, _ slope: Tensor, input: Tensor, statistics: ChannelStatistics,
+    border: Int, _ gradient: inout ParameterGradient, _ context: ComputeContext
+  ) -> Tensor {
     let result = BatchNormalization.backward(
-      slope, input: input, statistics: statistics, weight: store.values[place.weight],
+      slope, input: input, statistics: statistics, weight: values[place.weight],
       border: border, context: context)
     gradient.add(result.weight, at: place.weight)
     gradient.add(result.bias, at: place.bias)

@@ -78,11 +78,7 @@ public struct InceptionModel: Equatable, Sendable {
       throw .wrongHash(path: path, expected: expected, found: String(hash.prefix(8)))
     }
     do {
-      let whole =
-        PyTorchFile.isLikely(path: path)
-        ? try PyTorchFile(contentsOf: path).root.state(path)
-        : try SafetensorsFile(contentsOf: path).state
-      state = InceptionNetwork.relevant(whole)
+      state = InceptionNetwork.relevant(try StateDictionary(checkpoint: path))
       network = try InceptionNetwork(state: state, context: ComputeContext())
     } catch {
       throw .malformedCheckpoint(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
@@ -90,7 +86,7 @@ public struct InceptionModel: Equatable, Sendable {
     card = Card(
       architecture: Self.architecture, features: network.featureCount,
       classes: network.classCount, sourceHash: hash, restainVersion: restainVersion)
-    if let name = Self.notFinite(state) {
+    if let name = state.firstNotFinite {
       throw .malformedCheckpoint(
         path: path, reason: "\(name) holds numbers that are not finite")
     }
@@ -102,10 +98,8 @@ public struct InceptionModel: Equatable, Sendable {
   /// - Throws: ``StainingError/unwritable(path:reason:)``.
   public func write(to path: String) throws(StainingError) {
     do {
-      let text = try JSONText.line(card).trimmingCharacters(in: .newlines)
-      try SafetensorsFile(
-        tensors: state.tensors, metadata: [StainModel.cardKey: text, "format": "pt"]
-      ).write(to: path)
+      try SafetensorsFile(tensors: state.tensors, metadata: try ModelFile.metadata(card))
+        .write(to: path)
     } catch {
       throw .unwritable(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
     }
@@ -122,7 +116,7 @@ public struct InceptionModel: Equatable, Sendable {
   public func network(
     path: String, context: ComputeContext
   ) throws(StainingError) -> InceptionNetwork {
-    if let name = Self.notFinite(state) {
+    if let name = state.firstNotFinite {
       throw .malformedModel(path: path, reason: "\(name) holds numbers that are not finite")
     }
     let network: InceptionNetwork
@@ -135,13 +129,6 @@ public struct InceptionModel: Equatable, Sendable {
       throw .malformedModel(path: path, reason: "its card and its weights disagree")
     }
     return network
-  }
-
-  private static func notFinite(_ state: StateDictionary) -> String? {
-    state.tensors.first { tensor in
-      guard case .float32(let values) = tensor.contents else { return false }
-      return !values.allSatisfy(\.isFinite)
-    }?.name
   }
 
   /// The digits of `name-6726825d.pth`; a name may also end with a date, so there has to be a letter among them.

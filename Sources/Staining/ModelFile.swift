@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import Reporting
 
 /// A model file whose kind is not known yet: tensors, and a card that says what they are.
 public struct ModelFile {
@@ -35,6 +36,12 @@ public struct ModelFile {
     card = Data(text.utf8)
     // A card that is no object is reported where it is decoded as what is wanted.
     architecture = (try? JSONDecoder().decode(Kind.self, from: card))?.architecture
+  }
+
+  /// What a file holds beside the weights.
+  static func metadata(_ card: some Encodable) throws -> [String: String] {
+    let text = try JSONText.line(card).trimmingCharacters(in: .newlines)
+    return [StainModel.cardKey: text, "format": "pt"]
   }
 
   /// The card as that of one kind of model.

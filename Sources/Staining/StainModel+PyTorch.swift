@@ -19,11 +19,7 @@ extension StainModel {
   ) throws(StainingError) {
     let generator: UNetGenerator
     do {
-      let state =
-        PyTorchFile.isLikely(path: path)
-        ? try PyTorchFile(contentsOf: path).root.state(path)
-        : try SafetensorsFile(contentsOf: path).state
-      generator = try Self.generator(state)
+      generator = try Self.generator(try StateDictionary(checkpoint: path))
     } catch {
       throw .malformedCheckpoint(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
     }
@@ -85,7 +81,7 @@ extension StainModel {
         sampler: schedule.options.isDeterministic ? .otODE : .ddpm),
       normalization: .reference, pixelSizeMicrons: pixelSizeMicrons, fromStain: fromStain,
       toStain: toStain, restainVersion: restainVersion)
-    let metadata = try metadata(card)
+    let metadata = try ModelFile.metadata(card)
     do throws(NetworkError) {
       try checkpoint.write(to: target, metadata: metadata)
     } catch {

@@ -52,11 +52,8 @@ extension StainModel {
   ) throws(StainingError) {
     let network: SegmentationUNet
     do {
-      let state =
-        PyTorchFile.isLikely(path: path)
-        ? try PyTorchFile(contentsOf: path).root.state(path, ignoring: ["mask_values"])
-        : try SafetensorsFile(contentsOf: path).state
-      network = try Self.segmenter(state)
+      network = try Self.segmenter(
+        try StateDictionary(checkpoint: path, ignoring: ["mask_values"]))
     } catch {
       throw .malformedCheckpoint(path: path, reason: "\(error)".prefix(upTo: ";", without: path))
     }

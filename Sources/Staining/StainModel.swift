@@ -154,22 +154,13 @@ public struct StainModel: Equatable, Sendable {
   }
 
   func requireFinite(_ path: String) throws(StainingError) {
-    for tensor in state.tensors {
-      if case .float32(let values) = tensor.contents, !values.allSatisfy(\.isFinite) {
-        throw .malformedModel(
-          path: path, reason: "\(tensor.name) holds numbers that are not finite")
-      }
+    if let name = state.firstNotFinite {
+      throw .malformedModel(path: path, reason: "\(name) holds numbers that are not finite")
     }
   }
 
   private func file() throws -> SafetensorsFile {
-    SafetensorsFile(tensors: state.tensors, metadata: try Self.metadata(card))
-  }
-
-  /// What the file holds beside the weights.
-  static func metadata(_ card: ModelCard) throws -> [String: String] {
-    let text = try JSONText.line(card).trimmingCharacters(in: .newlines)
-    return [cardKey: text, "format": "pt"]
+    SafetensorsFile(tensors: state.tensors, metadata: try ModelFile.metadata(card))
   }
 }
 

@@ -1,5 +1,3 @@
-import Foundation
-
 /// What a checkpoint keeps besides tensors.
 private struct TrainerRecord: Codable {
   var configuration: DiffusionConfiguration
@@ -25,15 +23,11 @@ extension BridgeTrainer {
     let tensors = lists.flatMap { prefix, list in
       network.layout.tensors(list).map { $0.renamed(prefix + $0.name) }
     }
-    var metadata = metadata
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    let record = TrainerRecord(
-      configuration: network.configuration, schedule: schedule, options: options, seed: seed,
-      completedSteps: completedSteps)
-    // Encoding a few finite numbers cannot fail; a checkpoint without the record is refused on reading.
-    metadata[recordKey] = (try? encoder.encode(record)).map { String(decoding: $0, as: UTF8.self) }
-    return SafetensorsFile(tensors: tensors, metadata: metadata)
+    return SafetensorsFile(
+      tensors: tensors, metadata: metadata,
+      record: TrainerRecord(
+        configuration: network.configuration, schedule: schedule, options: options, seed: seed,
+        completedSteps: completedSteps), key: recordKey)
   }
 
   /// Continues from a checkpoint, bit by bit.
@@ -41,10 +35,9 @@ extension BridgeTrainer {
   /// - Throws: ``NetworkError/malformedFile(name:problem:)`` when the file is no checkpoint, or the error
   ///   of the tensor that does not fit.
   public init(checkpoint: SafetensorsFile) throws(NetworkError) {
-    guard let text = checkpoint.metadata[recordKey],
-      let record = try? JSONDecoder().decode(TrainerRecord.self, from: Data(text.utf8)),
-      record.completedSteps >= 0
-    else { throw .malformedFile(name: "checkpoint", problem: "it holds no state of training") }
+    let record = try checkpoint.record(TrainerRecord.self, key: recordKey) {
+      $0.completedSteps >= 0
+    }
     let network = try DiffusionUNet(
       configuration: record.configuration, state: checkpoint.state(prefix: "network."))
     self.init(

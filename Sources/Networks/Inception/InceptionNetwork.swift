@@ -51,8 +51,8 @@ public final class InceptionNetwork: Sendable {
     }
     guard let weight = tensors["fc.weight"] else { throw .missingTensor(name: "fc.weight") }
     let classes = weight.shape.first ?? 0
-    let values = try tensors.floats("fc.weight", shape: [classes, channels])
-    headBias = try tensors.floats("fc.bias", shape: [classes])
+    let values = try tensors.floats("fc.weight", [classes, channels])
+    headBias = try tensors.floats("fc.bias", [classes])
     guard (1...InceptionLayout.classCount).contains(classes),
       channels != InceptionLayout.featureCount || classes == InceptionLayout.classCount
     else {

@@ -173,7 +173,7 @@ struct InceptionStage: Sendable {
         problem: "\(outputs) channels of \(name), where that of FID has \(window.width)")
     }
     func statistic(_ part: String) throws(NetworkError) -> [Float] {
-      try tensors.floats("\(name).bn.\(part)", shape: [outputs])
+      try tensors.floats("\(name).bn.\(part)", [outputs])
     }
     let (gamma, beta) = (try statistic("weight"), try statistic("bias"))
     let (mean, variance) = (try statistic("running_mean"), try statistic("running_var"))
@@ -198,16 +198,5 @@ struct InceptionStage: Sendable {
     return Layer(
       convolution: convolution, weights: convolution.packed(folded, context: context),
       bias: zip(beta, zip(mean, scale)).map { $0 - $1.0 * $1.1 })
-  }
-}
-
-extension [String: NamedTensor] {
-  /// The numbers of a tensor that must be there in one shape.
-  func floats(_ name: String, shape: [Int]) throws(NetworkError) -> [Float] {
-    guard let tensor = self[name] else { throw .missingTensor(name: name) }
-    guard tensor.shape == shape, case .float32(let values) = tensor.contents else {
-      throw .wrongShape(name: name, expected: shape, found: tensor.shape)
-    }
-    return values
   }
 }

@@ -42,3 +42,22 @@ extension CheckpointValue {
     return StateDictionary(tensors)
   }
 }
+
+extension StateDictionary {
+  /// Reads a network's tensors as somebody saved them.
+  ///
+  /// A file of `torch.save`, archive or legacy, or a safetensors file. Nothing in it is executed.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - ignored: Entries of a file of `torch.save` that are left out, whatever they hold.
+  /// - Throws: As ``CheckpointValue/state(_:ignoring:)``, and what reading throws.
+  public init(
+    checkpoint path: String, ignoring ignored: Set<String> = []
+  ) throws(NetworkError) {
+    self =
+      PyTorchFile.isLikely(path: path)
+      ? try PyTorchFile(contentsOf: path).root.state(path, ignoring: ignored)
+      : try SafetensorsFile(contentsOf: path).state
+  }
+}

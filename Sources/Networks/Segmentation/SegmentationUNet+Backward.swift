@@ -102,11 +102,8 @@ extension SegmentationUNet {
     guard let statistics else {
       preconditionFailure("a cache of a pass that did not train")
     }
-    let result = BatchNormalization.backward(
-      slope, input: input, statistics: statistics, weight: store.values[place.weight],
-      border: ConvolutionShape.centred.adjointPadding, context: context)
-    gradient.add(result.weight, at: place.weight)
-    gradient.add(result.bias, at: place.bias)
-    return result.input
+    return store.backward(
+      place, slope, input: input, statistics: statistics,
+      border: ConvolutionShape.centred.adjointPadding, &gradient, context)
   }
 }

@@ -24,8 +24,6 @@ public struct SegmenterOptions: Sendable, Codable, Equatable {
   /// - Parameter step: Counted from 0.
   /// - Returns: The step size.
   public func learningRate(atStep step: Int) -> Double {
-    var schedule = Pix2pixOptions(totalSteps: totalSteps)
-    schedule.learningRate = learningRate
-    return schedule.learningRate(atStep: step)
+    learningRate * Pix2pixOptions.rateFactor(atStep: step, of: totalSteps)
   }
 }

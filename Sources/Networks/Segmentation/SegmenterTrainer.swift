@@ -1,4 +1,3 @@
-import Foundation
 public import Tensors
 
 /// Training of a segmenter, one step at a time.
@@ -77,19 +76,11 @@ extension SegmenterTrainer {
   /// - Parameter metadata: What the caller wants to keep beside it.
   /// - Returns: A file that ``init(checkpoint:)`` reads.
   public func checkpoint(metadata: [String: String] = [:]) -> SafetensorsFile {
-    var tensors = network.state.tensors.map { $0.renamed("network." + $0.name) }
-    for (name, list) in [("first", moments.first), ("second", moments.second)] {
-      tensors += network.store.parameterTensors(list).map {
-        $0.renamed("adam.\(name)." + $0.name)
-      }
-    }
-    var metadata = metadata
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    let record = TrainerRecord(options: options, completedSteps: completedSteps)
-    // Encoding a few finite numbers cannot fail; a checkpoint without the record is refused on reading.
-    metadata[recordKey] = (try? encoder.encode(record)).map { String(decoding: $0, as: UTF8.self) }
-    return SafetensorsFile(tensors: tensors, metadata: metadata)
+    SafetensorsFile(
+      tensors: network.state.tensors.map { $0.renamed("network." + $0.name) }
+        + network.store.tensors(of: moments, prefix: "adam."),
+      metadata: metadata,
+      record: TrainerRecord(options: options, completedSteps: completedSteps), key: recordKey)
   }
 
   /// Continues from a checkpoint, bit by bit.
@@ -97,19 +88,15 @@ extension SegmenterTrainer {
   /// - Throws: ``NetworkError/malformedFile(name:problem:)`` when the file is no checkpoint, or the error
   ///   of the tensor that does not fit.
   public init(checkpoint: SafetensorsFile) throws(NetworkError) {
-    guard let text = checkpoint.metadata[recordKey],
-      let record = try? JSONDecoder().decode(TrainerRecord.self, from: Data(text.utf8)),
-      record.completedSteps >= 0
-    else { throw .malformedFile(name: "checkpoint", problem: "it holds no state of training") }
+    let record = try checkpoint.record(TrainerRecord.self, key: recordKey) {
+      $0.completedSteps >= 0
+    }
     let network = try SegmentationUNet(state: checkpoint.state(prefix: "network."))
     guard record.options.classWeights.map({ $0.count == network.classCount }) ?? true else {
       throw .malformedFile(name: "checkpoint", problem: "its class weights do not fit its network")
     }
     self.init(network: network, options: record.options)
     completedSteps = record.completedSteps
-    moments.first = try network.store.parameterList(
-      from: checkpoint.state(prefix: "adam.first.").byName)
-    moments.second = try network.store.parameterList(
-      from: checkpoint.state(prefix: "adam.second.").byName)
+    moments = try network.store.moments(from: checkpoint, prefix: "adam.")
   }
 }
