@@ -37,3 +37,17 @@ func expectClose(
     misses == 0, "\(what): \(misses) of \(expected.count) elements differ; \(first)",
     sourceLocation: sourceLocation)
 }
+
+extension StateDictionary {
+  /// The same tensors, of which the one with the direction's name is moved along it by so many times its length.
+  func moved(along direction: NamedTensor, by factor: Double) throws -> StateDictionary {
+    let own = try #require(self[direction.name])
+    let values = zip(floats(own), floats(direction)).map {
+      Float(Double($0) + factor * Double($1))
+    }
+    return StateDictionary(
+      tensors.map {
+        $0.name == direction.name ? NamedTensor(direction.name, direction.shape, values) : $0
+      })
+  }
+}

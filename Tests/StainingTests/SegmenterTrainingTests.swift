@@ -84,11 +84,7 @@ struct SegmenterTrainingTests {
   }
 
   private func bytes(_ name: String) throws -> [Data] {
-    let files = TrainingFiles(model: folder.path(name))
-    let samples = try FileManager.default.contentsOfDirectory(atPath: files.samples).sorted()
-    let paths =
-      [files.model, files.table, files.checkpoint] + samples.map { "\(files.samples)/\($0)" }
-    return try paths.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+    try TrainingFiles(model: folder.path(name)).bytes()
   }
 
   @Test("a training stopped and resumed anywhere, with other threads, writes the same bytes")
