@@ -1,5 +1,5 @@
 /// What a checkpoint keeps besides tensors.
-private struct TrainerRecord: Codable {
+private struct TrainerRecord: StepRecord {
   var options: Pix2pixOptions
   var seed: UInt64
   var completedSteps: Int

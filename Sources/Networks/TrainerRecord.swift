@@ -1,9 +1,15 @@
 import Foundation
 
+/// What a trainer keeps in a checkpoint besides tensors.
+protocol StepRecord: Codable {
+  /// Steps that are done.
+  var completedSteps: Int { get }
+}
+
 extension SafetensorsFile {
   /// A trainer's checkpoint: tensors, what the caller keeps beside them, and the trainer's own record.
   init(
-    tensors: [NamedTensor], metadata: [String: String], record: some Encodable, key: String
+    tensors: [NamedTensor], metadata: [String: String], record: some StepRecord, key: String
   ) {
     var metadata = metadata
     let encoder = JSONEncoder()
@@ -18,14 +24,15 @@ extension SafetensorsFile {
   /// - Parameters:
   ///   - type: What it is.
   ///   - key: Where it lies in the metadata.
-  ///   - isUsable: Whether its numbers can be those of a training.
   /// - Returns: The record.
-  /// - Throws: ``NetworkError/malformedFile(name:problem:)`` where there is none.
-  func record<Record: Decodable>(
-    _ type: Record.Type, key: String, isUsable: (Record) -> Bool = { _ in true }
+  /// - Throws: ``NetworkError/malformedFile(name:problem:)`` where there is none, or one of fewer steps than
+  ///   none.
+  func record<Record: StepRecord>(
+    _ type: Record.Type, key: String
   ) throws(NetworkError) -> Record {
     guard let text = metadata[key],
-      let record = try? JSONDecoder().decode(type, from: Data(text.utf8)), isUsable(record)
+      let record = try? JSONDecoder().decode(type, from: Data(text.utf8)),
+      record.completedSteps >= 0
     else { throw .malformedFile(name: "checkpoint", problem: "it holds no state of training") }
     return record
   }

@@ -133,6 +133,14 @@ extension CommandContext {
     return .partial
   }
 
+  /// The status of work that has read slides, with a warning for each one that is damaged.
+  ///
+  /// - Returns: `partial` where one is damaged.
+  func status(reading slides: [Slide]) -> ExitStatus {
+    let states = slides.map { status(damage: $0.damage, of: $0.path) }
+    return states.contains(.partial) ? .partial : .success
+  }
+
   /// Reports an error that does not end the command, such as one slide of several.
   func report(_ error: any Error) {
     events?.error(ErrorMapping.message(error))

@@ -49,6 +49,14 @@ enum TileInputs {
     .missingOption(option: "--" + name, placeholder: placeholder, command: "tiles")
   }
 
+  /// The slides that are read tile by tile.
+  var slides: [Slide] {
+    switch self {
+    case .sections(let sections): [sections.fixed, sections.moving]
+    case .labelled(let labelled): [labelled.fixed]
+    }
+  }
+
   /// Adds the case.
   func add(
     with maker: PairedDatasetMaker, progress: (_ done: Int, _ total: Int) throws -> Void

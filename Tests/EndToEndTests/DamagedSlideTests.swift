@@ -22,11 +22,11 @@ struct DamagedSlideTests {
     try Self.damage(slide)
   }
 
-  private static func write(_ image: RGBImage, to path: String) throws {
+  private static func write(_ image: RGBImage, to path: String, pixelSize: Double = 0.5) throws {
     _ = try PyramidCopy.write(
       source: image, path: path,
       options: PyramidOptions(
-        compression: .jpeg, pixelSize: PixelSize(0.5),
+        compression: .jpeg, pixelSize: PixelSize(pixelSize),
         description: PyramidDescription(name: "test")))
   }
 
@@ -42,6 +42,15 @@ struct DamagedSlideTests {
   }
 
   private let model = SharedData.demoModel
+
+  /// Maps the slide onto itself.
+  private func identity() throws -> SectionTransform {
+    let frame = SectionFrame(
+      name: "A1_Ki67.tif", width: 700, height: 600,
+      pixelSize: try Slide(path: slide).requirePixelSize())
+    return SectionTransform(
+      fixed: frame, moving: frame, affine: AffineMap(a: 1, b: 0, c: 0, d: 0, e: 1, f: 0))
+  }
 
   /// Finished, with one warning that names the slide and the damage.
   private func expectDamage(_ outcome: CommandLineTool.Outcome, output: String) {
@@ -60,13 +69,8 @@ struct DamagedSlideTests {
 
   @Test("transform slide warns and ends with 3")
   func transformed() throws {
-    let moving = try Slide(path: slide)
-    let frame = SectionFrame(
-      name: "A1_Ki67.tif", width: 700, height: 600, pixelSize: try moving.requirePixelSize())
-    let transform = SectionTransform(
-      fixed: frame, moving: frame, affine: AffineMap(a: 1, b: 0, c: 0, d: 0, e: 1, f: 0))
     let path = folder.path("t.json")
-    try transform.data().write(to: URL(fileURLWithPath: path))
+    try identity().data().write(to: URL(fileURLWithPath: path))
     let output = folder.path("registered.tif")
     expectDamage(
       try tool.run(["transform", "slide", "--transform", path, slide, "-o", output]),
@@ -81,6 +85,49 @@ struct DamagedSlideTests {
       ])
       #expect(refused.status == 64, "\(refused.diagnostics)")
       #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+    }
+  }
+
+  @Test("register and register-series warn and end with 3")
+  func registered() throws {
+    // What is read for registration is damaged: level 0 of a slide of 4 µm a pixel.
+    let series = folder.path("series")
+    try FileManager.default.createDirectory(atPath: series, withIntermediateDirectories: true)
+    let paths = ["A1_HE.tif", "A1_Ki67.tif"].map { "\(series)/\($0)" }
+    for path in paths {
+      try Self.write(SlideFiles.tissue(width: 300, height: 280), to: path, pixelSize: 4)
+    }
+    try Self.damage(paths[1])
+    let pair = folder.path("pair")
+    for arguments in [
+      ["register", "--fixed", paths[0], "--moving", paths[1], "-o", pair],
+      ["register-series", series, "--reference", "A1_HE", "-o", folder.path("out")],
+    ] {
+      let outcome = try tool.run(arguments)
+      #expect(outcome.status == 3, "\(arguments[0]): \(outcome.diagnostics)")
+      #expect(
+        outcome.diagnostics.contains("warning: \(paths[1]): 1 tile is damaged, tile "),
+        "\(arguments[0]): \(outcome.diagnostics)")
+    }
+    #expect(FileManager.default.fileExists(atPath: "\(pair)/A1_Ki67.transform.json"))
+  }
+
+  @Test("tiles and evaluate conversion warn and end with 3")
+  func compared() throws {
+    let whole = folder.path("A1_HE.tif")
+    try Self.write(SlideFiles.tissue(width: 700, height: 600), to: whole)
+    let transform = folder.path("t.json")
+    try identity().data().write(to: URL(fileURLWithPath: transform))
+    let tiles = folder.path("tiles")
+    expectDamage(
+      try tool.run([
+        "tiles", "--fixed", whole, "--moving", slide, "--transform", transform, "-o", tiles,
+        "--tile", "64",
+      ]), output: tiles + "/dataset.json")
+    for (real, generated) in [(whole, slide), (slide, whole)] {
+      expectDamage(
+        try tool.run(["evaluate", "conversion", "--real", real, "--generated", generated]),
+        output: slide)
     }
   }
 

@@ -261,17 +261,23 @@ struct Pix2pixTrainingTests {
     #expect(try train("m", kernels: other ?? .baseline).isComplete)
   }
 
-  @Test("a checkpoint that counts fewer rows than none is no checkpoint")
-  func negativeRows() throws {
+  @Test(
+    "a checkpoint that counts fewer rows or steps than none is no checkpoint",
+    arguments: [
+      ("restain.training", "rowCount", "is no checkpoint of a training"),
+      ("pix2pix_trainer", "completedSteps", "no state of training"),
+    ])
+  func negativeCount(key: String, count: String, problem: String) throws {
     _ = try train("m", until: 2)
     let path = TrainingFiles(model: folder.path("m")).checkpoint
     var file = try SafetensorsFile(contentsOf: path)
-    let text = try #require(file.metadata["restain.training"])
-    file.metadata["restain.training"] = text.replacing(/"rowCount":\d+/, with: "\"rowCount\":-1")
-    #expect(file.metadata["restain.training"] != text)
+    let text = try #require(file.metadata[key])
+    let number = try Regex("\"\(count)\":\\d+")
+    file.metadata[key] = text.replacing(number, with: "\"\(count)\":-1")
+    #expect(file.metadata[key] != text)
     try file.write(to: path)
-    let error = #expect(throws: StainingError.self) { _ = try train("m") }
-    #expect(error.map { "\($0)".contains("is no checkpoint of a training") } == true)
+    let error = #expect(throws: (any Error).self) { _ = try train("m") }
+    #expect(error.map { "\($0)".contains(problem) } == true, "\(String(describing: error))")
   }
 
   @Test(

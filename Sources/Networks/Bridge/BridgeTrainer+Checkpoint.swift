@@ -1,5 +1,5 @@
 /// What a checkpoint keeps besides tensors.
-private struct TrainerRecord: Codable {
+private struct TrainerRecord: StepRecord {
   var configuration: DiffusionConfiguration
   var schedule: BridgeSchedule
   var options: BridgeOptions
@@ -35,9 +35,7 @@ extension BridgeTrainer {
   /// - Throws: ``NetworkError/malformedFile(name:problem:)`` when the file is no checkpoint, or the error
   ///   of the tensor that does not fit.
   public init(checkpoint: SafetensorsFile) throws(NetworkError) {
-    let record = try checkpoint.record(TrainerRecord.self, key: recordKey) {
-      $0.completedSteps >= 0
-    }
+    let record = try checkpoint.record(TrainerRecord.self, key: recordKey)
     let network = try DiffusionUNet(
       configuration: record.configuration, state: checkpoint.state(prefix: "network."))
     self.init(

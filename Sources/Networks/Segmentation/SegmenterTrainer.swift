@@ -62,7 +62,7 @@ public struct SegmenterTrainer: Sendable, Equatable {
 // MARK: - Checkpoints
 
 /// What a checkpoint keeps besides tensors.
-private struct TrainerRecord: Codable {
+private struct TrainerRecord: StepRecord {
   var options: SegmenterOptions
   var completedSteps: Int
 }
@@ -88,9 +88,7 @@ extension SegmenterTrainer {
   /// - Throws: ``NetworkError/malformedFile(name:problem:)`` when the file is no checkpoint, or the error
   ///   of the tensor that does not fit.
   public init(checkpoint: SafetensorsFile) throws(NetworkError) {
-    let record = try checkpoint.record(TrainerRecord.self, key: recordKey) {
-      $0.completedSteps >= 0
-    }
+    let record = try checkpoint.record(TrainerRecord.self, key: recordKey)
     let network = try SegmentationUNet(state: checkpoint.state(prefix: "network."))
     guard record.options.classWeights.map({ $0.count == network.classCount }) ?? true else {
       throw .malformedFile(name: "checkpoint", problem: "its class weights do not fit its network")

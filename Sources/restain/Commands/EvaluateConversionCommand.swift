@@ -64,6 +64,8 @@ enum EvaluateConversionCommand: Command {
       tissue, FID and KID beside those of two halves of the real tiles. Under 64 tiles there are none \
       unless --force is given, and the status is 3; under 2048, FID lies too high. \
       Figures of the two ways of --inception-resize compare with those of the program of that name only.
+
+      A slide with damaged tiles is compared all the same, with a warning and status 3.
       """,
     options: [
       real.entry, generated.entry, transform.entry, mask.entry, input.entry, baseline.entry,
@@ -136,13 +138,17 @@ enum EvaluateConversionCommand: Command {
     } else {
       for line in result.table { context.print(line) }
     }
+    let read = context.status(
+      reading: [frame.real.slide, frame.generated] + (candidates.input.map { [$0.slide] } ?? []))
     // What was asked for and is not there.
-    return context[Self.inception] != nil && inception == nil ? .partial : .success
+    return context[Self.inception] != nil && inception == nil ? .partial : read
   }
 
   /// A raster that is compared with the real slide.
   private struct Candidate {
     let name: String
+    /// What is read.
+    let slide: Slide
     /// In the generated slide's own frame.
     let source: any PixelSource
     let pixelSize: PixelSize
@@ -151,10 +157,11 @@ enum EvaluateConversionCommand: Command {
     let comparison: ConversionComparison
 
     init(
-      _ name: String, _ source: any PixelSource, _ pixelSize: PixelSize,
+      _ name: String, of slide: Slide, _ source: any PixelSource, _ pixelSize: PixelSize,
       inFrame: any PixelSource, _ frame: ComparisonFrame
     ) throws {
-      (self.name, self.source, self.pixelSize, self.inFrame) = (name, source, pixelSize, inFrame)
+      (self.name, self.slide) = (name, slide)
+      (self.source, self.pixelSize, self.inFrame) = (source, pixelSize, inFrame)
       comparison = try frame.comparison(with: inFrame)
     }
   }
@@ -164,7 +171,7 @@ enum EvaluateConversionCommand: Command {
     _ frame: ComparisonFrame, _ context: CommandContext
   ) throws -> (generated: Candidate, input: Candidate?, baseline: Candidate?) {
     let generated = try Candidate(
-      "generated", frame.generated.level0Source, frame.generatedPixelSize,
+      "generated", of: frame.generated, frame.generated.level0Source, frame.generatedPixelSize,
       inFrame: frame.generatedInFrame(), frame)
     guard let path = context[input] else { return (generated, nil, nil) }
     let slide = try context.openSlide(path, pixelSize: inputPixelSize)
@@ -173,7 +180,7 @@ enum EvaluateConversionCommand: Command {
     func candidate(_ name: String, _ source: any PixelSource, _ size: PixelSize) throws -> Candidate
     {
       try Candidate(
-        name, source, size, inFrame: frame.inFrame(source, pixelSize: size), frame)
+        name, of: slide, source, size, inFrame: frame.inFrame(source, pixelSize: size), frame)
     }
     let input = try candidate("input", source, source.pixelSize)
     let baseline = try context[baseline].map { dataset in

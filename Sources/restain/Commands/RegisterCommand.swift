@@ -24,7 +24,8 @@ enum RegisterCommand: Command {
     discussion: """
       Writes MOVING.transform.json, MOVING.overlay.jpg (before, rigid, bent) and MOVING.register.json. \
       A pair that does not pass every gate ends with needs-review and status 3, and is written all \
-      the same: look at the overlay before you use it.
+      the same: look at the overlay before you use it. A slide with damaged tiles gives a warning and \
+      status 3 as well.
       """,
     options: [
       fixed.entry, moving.entry, output.entry, fine.entry, finePixelSize.entry, similarity.entry,
@@ -59,7 +60,8 @@ enum RegisterCommand: Command {
     } else {
       for line in lines(report, paths: paths) { context.print(line) }
     }
-    return report.status == .ok ? .success : .partial
+    let read = context.status(reading: [reference, warped])
+    return report.status == .ok ? read : .partial
   }
 
   private static func lines(_ report: RegistrationReport, paths: [String]) -> [String] {

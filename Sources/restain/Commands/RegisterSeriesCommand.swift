@@ -21,7 +21,7 @@ enum RegisterSeriesCommand: Command {
       Each section is registered to a neighbour nearer to the reference, composed and refined against \
       the reference; directly, too, and the better map is kept. A section that fails or needs review is \
       in summary.csv with its reason, the others go on, and the status is 3; so is a file with a slide's \
-      ending that cannot be opened. Without --order every pair is compared first, which takes about a \
+      ending that cannot be opened, or one with damaged tiles. Without --order every pair is compared first, which takes about a \
       second a pair.
       """,
     operands: [Operand("DIR", "folder with the slides; other files are left alone")],
@@ -74,7 +74,8 @@ enum RegisterSeriesCommand: Command {
     } else {
       context.print("wrote     \(summary)")
     }
-    return rows.allSatisfy { ["reference", "ok"].contains($0.status) } ? .success : .partial
+    let read = context.status(reading: entries.compactMap { try? $0.slide.get() })
+    return rows.allSatisfy { ["reference", "ok"].contains($0.status) } ? read : .partial
   }
 
   private static func line(_ row: SeriesRegistration.Row) -> String {

@@ -52,7 +52,8 @@ enum TilesCommand: Command {
       tissue, beyond the moving slide or badly registered are left out and counted. With --labels the \
       fixed section is on the left and the labels, read without mixing colours, on the right, for train \
       segmenter; FILE is a JSON array such as [{"name": "stroma", "color": [240, 150, 190]}]. Colours of no \
-      class, and classes named ignore or unlabelled, are not learnt.
+      class, and classes named ignore or unlabelled, are not learnt. A slide with damaged tiles gives a \
+      warning and status 3.
       """,
     options: [
       fixed.entry, moving.entry, transform.entry, labels.entry, classes.entry, output.entry,
@@ -106,7 +107,7 @@ enum TilesCommand: Command {
     } else {
       report(folder, added, counts, context)
     }
-    return .success
+    return context.status(reading: inputs.slides)
   }
 
   private static func options(_ context: CommandContext) throws -> PairedDatasetMaker.Options {
