@@ -42,7 +42,8 @@ public struct PairRegistration: Sendable {
       fine: Self.fineSections(
         fixed: (fixed, fixedImage.frame), moving: (moving, movingImage.frame),
         finestPixelSize: finestPixelSize))
-    overlay = RegistrationOverlay.picture(fixed: fixedImage, moving: movingImage, result: result)
+    overlay = RegistrationOverlay.picture(
+      fixed: fixedImage, moving: movingImage, result: result, threadCount: options.threadCount)
     result.report.seconds = time.seconds - start
     result.report.peakMebibytes = Double(ProcessMemory.peakBytes() ?? 0) / 1_048_576
     self.result = result

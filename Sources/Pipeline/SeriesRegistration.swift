@@ -162,7 +162,8 @@ public struct SeriesRegistration: Sendable {
       let name = entries[indices[member.section]].name
       let stem = FileNames.stem(name)
       let overlay = RegistrationOverlay.picture(
-        fixed: images[place], moving: images[member.section], result: result)
+        fixed: images[place], moving: images[member.section], result: result,
+        threadCount: options.threadCount)
       try PairRegistration.write(result, overlay: overlay, to: folder, stem: stem)
       rows.append(
         Row(

@@ -57,8 +57,8 @@ package struct BeliefPropagation {
     let count = columns * rows
     // Messages to a node from its left, right, upper and lower neighbour.
     let messages = FloatBuffer(count: count * 4 * stride)
-    let disagreement = (0..<Self.paddedSide).map { coupling * Float($0 * $0) }
-    let (columns, rows) = (columns, rows)
+    let disagreement = Self.disagreements(coupling)
+    let (columns, rows, side) = (columns, rows, side)
     for round in 0..<2 * Self.rounds {
       // The nodes of one colour of a chessboard speak, those of the other listen.
       loop.forEach(count: count) { @Sendable node in
@@ -71,18 +71,30 @@ package struct BeliefPropagation {
         for (dx, dy, from, slot) in [(1, 0, 1, 0), (-1, 0, 0, 1), (0, 1, 3, 2), (0, -1, 2, 3)] {
           guard (0..<columns).contains(column + dx), (0..<rows).contains(row + dy) else { continue }
           let neighbour = (row + dy) * columns + column + dx
-          for index in 0..<stride {
-            scratch.first[index] = scratch.belief[index] - incoming[from * stride + index]
+          let told = incoming + from * stride
+          for index in 0..<stride { scratch.first[index] = scratch.belief[index] - told[index] }
+          disagreement.withUnsafeBufferPointer { costs in
+            // It is not empty.
+            guard let costs = costs.baseAddress else { return }
+            Self.spread(scratch, costs, side: side)
           }
-          Self.spread(scratch, disagreement)
           let target = messages.pointer + (neighbour * 4 + slot) * stride
-          var least = Float.infinity
-          for index in 0..<stride { least = min(least, scratch.first[index]) }
+          let least = Self.least(scratch.first)
           for index in 0..<stride { target[index] = scratch.first[index] - least }
         }
       }
     }
     return chosen(costs, messages)
+  }
+
+  /// The least of a node's numbers.
+  private static func least(_ values: UnsafePointer<Float>) -> Float {
+    var least = SIMD8<Float>(repeating: .infinity)
+    for index in Swift.stride(from: 0, to: stride, by: 8) {
+      let next = UnsafeRawPointer(values + index).loadUnaligned(as: SIMD8<Float>.self)
+      least.replace(with: next, where: next .< least)
+    }
+    return least.min()
   }
 
   /// Leaves a node's costs and all it was told in `belief`.
@@ -141,26 +153,83 @@ package struct BeliefPropagation {
     return (first.x, first.y, max(0, second / sum - (first * first).sum()))
   }
 
+  /// What the shifts cost their neighbours along one axis, for every distance from `1 − paddedSide` on, four
+  /// times the same.
+  private static func disagreements(_ coupling: Float) -> [SIMD4<Float>] {
+    (1 - paddedSide..<paddedSide).map { SIMD4(repeating: coupling * Float($0 * $0)) }
+  }
+
   /// Leaves `min over d of first(d) + disagreement(d − d′)` in `first`, an axis after the other.
-  private static func spread(_ scratch: Scratch, _ disagreement: [Float]) {
-    disagreement.withUnsafeBufferPointer { disagreement in
-      for _ in 0..<2 {
-        for target in 0..<paddedSide {
-          for block in 0..<paddedSide / 8 {
-            var least = SIMD8<Float>(repeating: never)
-            for source in 0..<paddedSide {
-              let values = UnsafeRawPointer(scratch.first + source * paddedSide + block * 8)
-                .loadUnaligned(as: SIMD8<Float>.self)
-              let candidate = values + disagreement[abs(source - target)]
-              least = least.replacing(with: candidate, where: candidate .< least)
-            }
-            // Written turned about the diagonal, so that the second turn works on the other axis.
-            for lane in 0..<8 {
-              scratch.second[(block * 8 + lane) * paddedSide + target] = least[lane]
-            }
-          }
+  ///
+  /// - Parameters:
+  ///   - scratch: Its `first` is read and written.
+  ///   - disagreement: Of ``disagreements(_:)``.
+  ///   - side: Shifts beyond are not worth a look: they cost ``never``.
+  private static func spread(
+    _ scratch: Scratch, _ disagreement: UnsafePointer<SIMD4<Float>>, side: Int
+  ) {
+    for _ in 0..<2 {
+      for target in Swift.stride(from: 0, to: paddedSide, by: 8) {
+        for lanes in Swift.stride(from: 0, to: paddedSide, by: 4) {
+          let best = Lowest8(
+            from: scratch.first + lanes, count: side,
+            disagreement + (target + paddedSide - 1))
+          // Written turned about the diagonal, so that the second turn works on the other axis.
+          best.writeTurned(to: scratch.second + (lanes * paddedSide + target))
         }
-        swap(&scratch.first, &scratch.second)
+      }
+      swap(&scratch.first, &scratch.second)
+    }
+  }
+
+  /// The least of `source + disagreement` for four columns and eight targets.
+  private struct Lowest8 {
+    private var values0 = SIMD4<Float>(repeating: never)
+    private var values1 = SIMD4<Float>(repeating: never)
+    private var values2 = SIMD4<Float>(repeating: never)
+    private var values3 = SIMD4<Float>(repeating: never)
+    private var values4 = SIMD4<Float>(repeating: never)
+    private var values5 = SIMD4<Float>(repeating: never)
+    private var values6 = SIMD4<Float>(repeating: never)
+    private var values7 = SIMD4<Float>(repeating: never)
+
+    /// - Parameters:
+    ///   - source: The first row's four columns.
+    ///   - count: Rows.
+    ///   - disagreement: From the first row to the first target; those to the next ones follow, those from the
+    ///     next rows lie before.
+    @inline(__always)
+    init(
+      from source: UnsafePointer<Float>, count: Int, _ disagreement: UnsafePointer<SIMD4<Float>>
+    ) {
+      for row in 0..<count {
+        let values = UnsafeRawPointer(source + row * paddedSide)
+          .loadUnaligned(as: SIMD4<Float>.self)
+        let cost = disagreement - row
+        Self.lower(&values0, values + cost[0])
+        Self.lower(&values1, values + cost[1])
+        Self.lower(&values2, values + cost[2])
+        Self.lower(&values3, values + cost[3])
+        Self.lower(&values4, values + cost[4])
+        Self.lower(&values5, values + cost[5])
+        Self.lower(&values6, values + cost[6])
+        Self.lower(&values7, values + cost[7])
+      }
+    }
+
+    @inline(__always)
+    private static func lower(_ least: inout SIMD4<Float>, _ candidate: SIMD4<Float>) {
+      least.replace(with: candidate, where: candidate .< least)
+    }
+
+    /// Writes a row of eight targets for each column.
+    @inline(__always)
+    func writeTurned(to target: UnsafeMutablePointer<Float>) {
+      for column in 0..<4 {
+        UnsafeMutableRawPointer(target + column * paddedSide).storeBytes(
+          of: SIMD8(
+            values0[column], values1[column], values2[column], values3[column], values4[column],
+            values5[column], values6[column], values7[column]), as: SIMD8<Float>.self)
       }
     }
   }

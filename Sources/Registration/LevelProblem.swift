@@ -91,12 +91,21 @@ final class LevelProblem {
     return ((sum + totalWeight - covered) / totalWeight, covered / totalWeight)
   }
 
-  /// The largest integer that is not larger, without a call of the C library, which `rounded` is on the least of
-  /// x86 processors.
+  /// 1.5 · 2²³: added to a float of less than 2²² it leaves the nearest integer in the lowest bits.
+  private static let roundingOffset: Float = 12_582_912
+
+  /// The largest integer that is not larger, for less than 2²² either way.
+  ///
+  /// Neither calls the C library, as `rounded` does on the least of x86 processors, nor checks a conversion; for
+  /// no number gives one beyond any picture.
   @inline(__always)
-  private static func floor(_ value: Float) -> Int {
-    let towardZero = Int(value)
-    return Float(towardZero) > value ? towardZero - 1 : towardZero
+  private static func floor(_ value: Float) -> (integer: Int, float: Float) {
+    let shifted = value + roundingOffset
+    let nearest = shifted - roundingOffset
+    let integer = Int(Int32(bitPattern: shifted.bitPattern &- roundingOffset.bitPattern))
+    // Not a branch: half of all places would take it, and no processor could tell which.
+    let floor = integer &- (nearest > value ? 1 : 0)
+    return (floor, Float(floor))
   }
 
   /// Samples the moving picture and its slope bilinearly; a pixel counts when its metric's reach is inside and known.
@@ -104,58 +113,59 @@ final class LevelProblem {
   /// Where the fixed section is unknown both are 0, as they are beyond its edges.
   private func warp() {
     let (width, movingWidth, movingHeight) = (width, movingWidth, movingHeight)
-    let (placeX, placeY, warped, slopeX, slopeY) = (placeX, placeY, warped, slopeX, slopeY)
-    let (inside, weights, source) = (inside, weights, moving)
-    let (fixedKnown, movingKnown) = (fixedKnown, movingKnown)
+    let buffers = (placeX, placeY, warped, slopeX, slopeY, inside, weights, moving)
+    let (fixedMask, movingMask) = (fixedKnown, movingKnown)
     let reach = Float(metric.reach) + 0.5
     let right = Float(movingWidth) - reach
     let bottom = Float(movingHeight) - reach
     rows.forEachBand(of: height) { @Sendable band in
+      let (placeX, placeY) = (buffers.0.pointer, buffers.1.pointer)
+      let (warped, slopeX, slopeY) = (buffers.2.pointer, buffers.3.pointer, buffers.4.pointer)
+      let (inside, weights, source) = (buffers.5.pointer, buffers.6.pointer, buffers.7.pointer)
+      let (fixedKnown, movingKnown) = (fixedMask?.pointer, movingMask?.pointer)
       for index in band.lowerBound * width..<band.upperBound * width {
-        let placedX = placeX.pointer[index]
-        let placedY = placeY.pointer[index]
+        let placedX = placeX[index]
+        let placedY = placeY[index]
         let isInside = placedX >= reach && placedY >= reach && placedX <= right && placedY <= bottom
-        inside.pointer[index] = isInside ? weights.pointer[index] : 0
+        inside[index] = isInside ? weights[index] : 0
         let x = min(max(placedX - 0.5, -2), Float(movingWidth) + 1)
         let y = min(max(placedY - 0.5, -2), Float(movingHeight) + 1)
-        let left = Self.floor(x)
-        let top = Self.floor(y)
+        let (left, leftX) = Self.floor(x)
+        let (top, topY) = Self.floor(y)
         guard left >= 0, top >= 0, left < movingWidth - 1, top < movingHeight - 1 else {
           let isNear =
             left >= -1 && top >= -1 && left < movingWidth && top < movingHeight
-          warped.pointer[index] =
+          warped[index] =
             isNear
-            ? source.pointer[
+            ? source[
               min(max(top, 0), movingHeight - 1) * movingWidth + min(max(left, 0), movingWidth - 1)]
             : 0
-          slopeX.pointer[index] = 0
-          slopeY.pointer[index] = 0
+          slopeX[index] = 0
+          slopeY[index] = 0
           continue
         }
-        let across = x - Float(left)
-        let down = y - Float(top)
-        let corner = source.pointer + (top * movingWidth + left)
+        let across = x - leftX
+        let down = y - topY
+        let corner = source + (top &* movingWidth &+ left)
         let upperLeft = corner[0]
         let upperRight = corner[1]
         let lowerLeft = corner[movingWidth]
         let lowerRight = corner[movingWidth + 1]
         let upper = upperLeft + across * (upperRight - upperLeft)
         let lower = lowerLeft + across * (lowerRight - lowerLeft)
-        if let movingKnown,
-          movingKnown.pointer[Int(placedY) * movingWidth + Int(placedX)] == 0
-        {
-          inside.pointer[index] = 0
+        if let movingKnown, movingKnown[Int(placedY) * movingWidth + Int(placedX)] == 0 {
+          inside[index] = 0
         }
-        if let fixedKnown, fixedKnown.pointer[index] == 0 {
-          warped.pointer[index] = 0
-          slopeX.pointer[index] = 0
-          slopeY.pointer[index] = 0
+        if let fixedKnown, fixedKnown[index] == 0 {
+          warped[index] = 0
+          slopeX[index] = 0
+          slopeY[index] = 0
           continue
         }
-        warped.pointer[index] = upper + down * (lower - upper)
-        slopeX.pointer[index] =
+        warped[index] = upper + down * (lower - upper)
+        slopeX[index] =
           (1 - down) * (upperRight - upperLeft) + down * (lowerRight - lowerLeft)
-        slopeY.pointer[index] = lower - upper
+        slopeY[index] = lower - upper
       }
     }
   }

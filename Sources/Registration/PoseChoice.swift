@@ -35,8 +35,8 @@ struct PoseChoice {
     let candidates = RigidSearch(rows: run.rows).candidates(
       fixed: run.fixed, moving: run.moving, count: Self.candidateCount
     ).map { Match(affine: $0.pose.map, grid: nil, score: 0) }
-    let matched = ranked(candidates.map { scored($0, through: levels.upperBound) })
-    let finalists = ranked(distinct(matched).map { scored($0, through: levels.lowerBound) })
+    let matched = ranked(scored(candidates, through: levels.upperBound))
+    let finalists = ranked(scored(distinct(matched), through: levels.lowerBound))
     guard let best = finalists.first, best.score > 0 else { return nil }
     let other = finalists.dropFirst().first { !isSame(best, $0) }
     let margin = other.map { (best.score - $0.score) / best.score } ?? 1
@@ -67,7 +67,11 @@ struct PoseChoice {
     }.map(\.element)
   }
 
-  private func scored(_ match: Match, through level: Int) -> Match {
+  private func scored(_ matches: [Match], through level: Int) -> [Match] {
+    run.sideBySide(matches.count) { index, run in Self.scored(matches[index], run, through: level) }
+  }
+
+  private static func scored(_ match: Match, _ run: RegistrationRun, through level: Int) -> Match {
     let grid = BlockMatching(run: run).displacement(match.affine, from: match.grid, through: level)
     let (fixed, moving) = (run.fixed.levels[level], run.moving.levels[level])
     let warped = WarpedPlanes(

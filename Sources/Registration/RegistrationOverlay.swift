@@ -11,9 +11,11 @@ public enum RegistrationOverlay {
   ///   - moving: The moving section.
   ///   - result: How they were registered.
   ///   - panelSize: The long side of one of the six panels, in pixels.
+  ///   - threadCount: Threads that draw; the picture does not depend on it.
   /// - Returns: Three panels across and two down with a grey line between.
   public static func picture(
-    fixed: SectionImage, moving: SectionImage, result: RegistrationResult, panelSize: Int = 640
+    fixed: SectionImage, moving: SectionImage, result: RegistrationResult, panelSize: Int = 640,
+    threadCount: Int = 1
   ) -> RGBImage {
     let longSide = max(fixed.frame.extent.x, fixed.frame.extent.y)
     let pixelSize = max(fixed.pixelSize, longSide / Double(panelSize))
@@ -25,19 +27,23 @@ public enum RegistrationOverlay {
       fixed: fixed.frame, moving: moving.frame,
       affine: AffineMap(a: 1, b: 0, c: to.x - from.x, d: 0, e: 1, f: to.y - from.y))
     let still = SectionTransform(fixed: fixed.frame, moving: fixed.frame, affine: .identity)
-    let base = warped(reference, still, pixelSize)
-    let panels = [before, result.rigid, result.transform].map { warped(other, $0, pixelSize) }
-    let (width, height) = (base.width, base.height)
+    let maps = [still, before, result.rigid, result.transform]
+    let fillings = [reference.fillings, other.fillings]
+    let panels = RowLoop(threadCount: threadCount).sideBySide(maps.count) { index, _ in
+      let image = warped(index == 0 ? reference : other, maps[index], pixelSize)
+      let strength = strength(image, pixelSize, fillings: fillings[min(index, 1)])
+      return (image: image, strength: strength)
+    }
+    let base = panels[0]
+    let (width, height) = (base.image.width, base.image.height)
     var picture = RGBImage(
       width: 3 * width + 2 * gap, height: 2 * height + gap,
       filledWith: RGBColor(red: 90, green: 90, blue: 90))
-    let fillings = other.fillings
-    let here = strength(base, pixelSize, fillings: reference.fillings)
-    for (index, panel) in panels.enumerated() {
+    for (index, panel) in panels.dropFirst().enumerated() {
       let x = index * (width + gap)
       picture.paste(
-        twoColour(here, strength(panel, pixelSize, fillings: fillings), like: panel), x: x, y: 0)
-      picture.paste(checkerboard(base, panel), x: x, y: height + gap)
+        twoColour(base.strength, panel.strength, like: panel.image), x: x, y: 0)
+      picture.paste(checkerboard(base.image, panel.image), x: x, y: height + gap)
     }
     return picture
   }

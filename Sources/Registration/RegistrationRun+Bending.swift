@@ -174,10 +174,13 @@ extension RegistrationRun {
 
   /// The affine map between those that descent finds from either section.
   private func straightenedBothWays(_ pose: AffineMap) -> AffineMap {
-    let forward = straightened(pose)
-    guard let inverse = pose.inverse, let backward = reversed.straightened(inverse).inverse else {
-      return forward
+    let maps = sideBySide(2) { index, run in
+      index == 0
+        ? run.straightened(pose)
+        : pose.inverse.flatMap { run.reversed.straightened($0).inverse }
     }
+    guard let forward = maps[0] else { return pose }
+    guard let backward = maps[1] else { return forward }
     return AffineMap(
       fitting: fixed.levels[0].sparseTissuePoints.map { point in
         let (one, other) = (forward.place(point, bentBy: nil), backward.place(point, bentBy: nil))
@@ -213,10 +216,13 @@ extension RegistrationRun {
   private func bentBothWays(
     _ forwardStart: BendingStart, _ backwardStart: BendingStart?, _ bending: Bending
   ) -> DisplacementGrid? {
-    guard let forward = coarselyBent(forwardStart, bending) else { return nil }
-    guard let backwardStart, let backward = reversed.coarselyBent(backwardStart, bending) else {
-      return forward
+    let grids = sideBySide(2) { index, run in
+      index == 0
+        ? run.coarselyBent(forwardStart, bending)
+        : backwardStart.flatMap { run.reversed.coarselyBent($0, bending) }
     }
+    guard let forward = grids[0] else { return nil }
+    guard let backwardStart, let backward = grids[1] else { return forward }
     let (affine, inverse) = (forwardStart.affine, backwardStart.affine)
     let there = SectionTransform(
       fixed: fixedImage.frame, moving: movingImage.frame, affine: affine, displacement: forward)
@@ -277,15 +283,19 @@ extension RegistrationRun {
     }
     var chance = 0.0
     var found = 0.0
+    let shifted = (0..<8).map { direction in
+      let angle = Double(direction) * .pi / 4
+      var map = affine
+      map.c += Self.chanceMicrons * cos(angle)
+      map.f += Self.chanceMicrons * sin(angle)
+      return map
+    }
     for (level, region) in windows {
-      for direction in 0..<8 {
-        let angle = Double(direction) * .pi / 4
-        var shifted = affine
-        shifted.c += Self.chanceMicrons * cos(angle)
-        shifted.f += Self.chanceMicrons * sin(angle)
-        chance += similarity(level, region, shifted, grid) / 8
+      let similarities = sideBySide(1 + shifted.count) { index, run in
+        run.similarity(level, region, index == 0 ? affine : shifted[index - 1], grid)
       }
-      found += similarity(level, region, affine, grid)
+      found += similarities[0]
+      for similarity in similarities.dropFirst() { chance += similarity / 8 }
     }
     return found / max(chance, 1e-6)
   }

@@ -1,3 +1,4 @@
+import Synchronization
 import Tensors
 
 /// Loops over rows on several threads whose results do not depend on how many there are.
@@ -12,6 +13,27 @@ package struct RowLoop: Sendable {
   /// Calls the body once for every index, in any order.
   func forEach(count: Int, _ body: @Sendable (Int) -> Void) {
     parallelism.forEach(count: count, body)
+  }
+
+  /// Does a few tasks that know nothing of each other, at the same time where there are threads for it.
+  ///
+  /// Loops over rows leave threads idle where pictures are small, and again wherever a step between two loops is
+  /// not one: tasks side by side do not.
+  ///
+  /// - Parameters:
+  ///   - count: How many.
+  ///   - body: The work of one task, with its share of the threads.
+  /// - Returns: What each returns.
+  func sideBySide<Result: Sendable>(
+    _ count: Int, _ body: @Sendable (_ index: Int, _ threadCount: Int) -> Result
+  ) -> [Result] {
+    let share = max(1, parallelism.threadCount / max(1, min(parallelism.threadCount, count)))
+    let results = Mutex([Result?](repeating: nil, count: count))
+    parallelism.forEach(count: count) { index in
+      let result = body(index, share)
+      results.withLock { $0[index] = result }
+    }
+    return results.withLock { $0.compactMap(\.self) }
   }
 
   /// Calls the body once for every band of rows.

@@ -45,9 +45,12 @@ public enum SectionRegistration {
     precondition(
       abs(fixed.pixelSize - moving.pixelSize) < 1e-6 * fixed.pixelSize,
       "sections at \(fixed.pixelSize) and \(moving.pixelSize) µm a pixel")
+    let planes = RowLoop(threadCount: options.threadCount).sideBySide(2) { index, _ in
+      SectionPlanes(index == 0 ? fixed : moving)
+    }
     return RegistrationRun(
-      fixedImage: fixed, movingImage: moving, fixed: SectionPlanes(fixed),
-      moving: SectionPlanes(moving), options: options)
+      fixedImage: fixed, movingImage: moving, fixed: planes[0], moving: planes[1],
+      options: options)
   }
 }
 
@@ -60,6 +63,21 @@ struct RegistrationRun {
   let options: RegistrationOptions
 
   var rows: RowLoop { RowLoop(threadCount: options.threadCount) }
+
+  /// Does a few tasks that know nothing of each other, each with a run that has its share of the threads.
+  func sideBySide<Result: Sendable>(
+    _ count: Int, _ body: @Sendable (_ index: Int, _ run: RegistrationRun) -> Result
+  ) -> [Result] {
+    rows.sideBySide(count) { index, threadCount in
+      var options = options
+      options.threadCount = threadCount
+      return body(
+        index,
+        RegistrationRun(
+          fixedImage: fixedImage, movingImage: movingImage, fixed: fixed, moving: moving,
+          options: options))
+    }
+  }
 
   /// The identity about the two slides' centres.
   private var centred: AffineMap {
