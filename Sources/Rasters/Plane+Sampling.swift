@@ -34,13 +34,21 @@ extension Plane {
     var result = across
     values.withUnsafeBufferPointer { source in
       across.withUnsafeMutableBufferPointer { target in
+        // Between the edges, where no place has to be looked for, a weight at a time for the whole row.
+        let inner = min(radius, width)..<max(min(radius, width), width - radius)
         for y in 0..<height {
-          for x in 0..<width {
+          let row = y * width
+          for x in [0..<inner.lowerBound, inner.upperBound..<width].joined() {
             var sum: Float = 0
             for tap in 0..<kernel.count {
-              sum += kernel[tap] * source[y * width + min(max(x + tap - radius, 0), width - 1)]
+              sum += kernel[tap] * source[row + min(max(x + tap - radius, 0), width - 1)]
             }
-            target[y * width + x] = sum
+            target[row + x] = sum
+          }
+          for tap in 0..<kernel.count {
+            let weight = kernel[tap]
+            let shifted = row + tap - radius
+            for x in inner { target[row + x] += weight * source[shifted + x] }
           }
         }
       }

@@ -75,12 +75,11 @@ struct CellOutline {
       let (cosine, sine) = (cos(angle), sin(angle))
       // Every line lies well inside one of two strips that overlap by half.
       for offset in [0, 0.5] {
-        var strips: [Int: [Int]] = [:]
-        for (index, point) in points.enumerated() {
+        let numbers = points.map { point in
           let distance = (point.x * cosine + point.y * sine) / Self.lineWidth + offset
-          strips[Int(distance.rounded(.down)), default: []].append(index)
+          return Int(distance.rounded(.down))
         }
-        for strip in strips.values where Double(strip.count) >= Self.lineRun {
+        for strip in Self.groups(numbers, ofAtLeast: Int(Self.lineRun)) {
           let places = strip.map { (index: $0, along: points[$0].y * cosine - points[$0].x * sine) }
             .sorted { $0.along < $1.along }
           var first = 0
@@ -95,6 +94,23 @@ struct CellOutline {
       }
     }
     return Double(isStraight.count { $0 }) / Double(points.count)
+  }
+
+  /// The places at which each number stands that stands at enough of them.
+  private static func groups(_ numbers: [Int], ofAtLeast least: Int) -> [[Int]] {
+    guard let lowest = numbers.min(), let highest = numbers.max() else { return [] }
+    var counts = [Int](repeating: 0, count: highest - lowest + 1)
+    for number in numbers { counts[number - lowest] += 1 }
+    var groups: [[Int]] = []
+    let group = counts.map { count -> Int? in
+      guard count >= least else { return nil }
+      groups.append([])
+      return groups.count - 1
+    }
+    for (place, number) in numbers.enumerated() {
+      if let index = group[number - lowest] { groups[index].append(place) }
+    }
+    return groups
   }
 
   /// The middle of every edge, in cells.

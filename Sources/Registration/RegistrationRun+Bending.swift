@@ -174,7 +174,7 @@ extension RegistrationRun {
 
   /// The affine map between those that descent finds from either section.
   private func straightenedBothWays(_ pose: AffineMap) -> AffineMap {
-    let maps = sideBySide(2) { index, run in
+    let maps = sideBySide(2, pixelCount: bentPixelCount) { index, run in
       index == 0
         ? run.straightened(pose)
         : pose.inverse.flatMap { run.reversed.straightened($0).inverse }
@@ -206,6 +206,12 @@ extension RegistrationRun {
 
   var levelIndices: Range<Int> { 0..<min(fixed.levels.count, moving.levels.count) }
 
+  /// The pixels of the larger section at the finest level that is bent both ways.
+  private var bentPixelCount: Int {
+    let level = levelIndices.first { fixed.levels[$0].pixelSize >= Self.finestDetail } ?? 0
+    return max(fixed.levels[level].density.values.count, moving.levels[level].density.values.count)
+  }
+
   /// The same pair with the sections exchanged.
   private var reversed: RegistrationRun {
     RegistrationRun(
@@ -216,7 +222,7 @@ extension RegistrationRun {
   private func bentBothWays(
     _ forwardStart: BendingStart, _ backwardStart: BendingStart?, _ bending: Bending
   ) -> DisplacementGrid? {
-    let grids = sideBySide(2) { index, run in
+    let grids = sideBySide(2, pixelCount: bentPixelCount) { index, run in
       index == 0
         ? run.coarselyBent(forwardStart, bending)
         : backwardStart.flatMap { run.reversed.coarselyBent($0, bending) }
@@ -291,7 +297,9 @@ extension RegistrationRun {
       return map
     }
     for (level, region) in windows {
-      let similarities = sideBySide(1 + shifted.count) { index, run in
+      let similarities = sideBySide(
+        1 + shifted.count, pixelCount: level.width * level.height
+      ) { index, run in
         run.similarity(level, region, index == 0 ? affine : shifted[index - 1], grid)
       }
       found += similarities[0]

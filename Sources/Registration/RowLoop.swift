@@ -10,6 +10,9 @@ package struct RowLoop: Sendable {
   /// Rows handled together; a constant, so that partial sums are formed the same way on any machine.
   private static let bandHeight = 16
 
+  /// 8 mm at 8 µm a pixel.
+  private static let mostPixelsSideBySide = 1024 * 1024
+
   /// Calls the body once for every index, in any order.
   func forEach(count: Int, _ body: @Sendable (Int) -> Void) {
     parallelism.forEach(count: count, body)
@@ -22,11 +25,17 @@ package struct RowLoop: Sendable {
   ///
   /// - Parameters:
   ///   - count: How many.
+  ///   - pixelCount: Of the pictures whose rows one task loops over. Large ones keep all threads busy, and their
+  ///     memory counts: such tasks are done one after the other.
   ///   - body: The work of one task, with its share of the threads.
   /// - Returns: What each returns.
   func sideBySide<Result: Sendable>(
-    _ count: Int, _ body: @Sendable (_ index: Int, _ threadCount: Int) -> Result
+    _ count: Int, pixelCount: Int = 0,
+    _ body: @Sendable (_ index: Int, _ threadCount: Int) -> Result
   ) -> [Result] {
+    guard pixelCount <= Self.mostPixelsSideBySide else {
+      return (0..<count).map { body($0, parallelism.threadCount) }
+    }
     let share = max(1, parallelism.threadCount / max(1, min(parallelism.threadCount, count)))
     let results = Mutex([Result?](repeating: nil, count: count))
     parallelism.forEach(count: count) { index in

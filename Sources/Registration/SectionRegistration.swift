@@ -45,6 +45,7 @@ public enum SectionRegistration {
     precondition(
       abs(fixed.pixelSize - moving.pixelSize) < 1e-6 * fixed.pixelSize,
       "sections at \(fixed.pixelSize) and \(moving.pixelSize) µm a pixel")
+    // Less than bending holds later, whatever the size.
     let planes = RowLoop(threadCount: options.threadCount).sideBySide(2) { index, _ in
       SectionPlanes(index == 0 ? fixed : moving)
     }
@@ -66,9 +67,10 @@ struct RegistrationRun {
 
   /// Does a few tasks that know nothing of each other, each with a run that has its share of the threads.
   func sideBySide<Result: Sendable>(
-    _ count: Int, _ body: @Sendable (_ index: Int, _ run: RegistrationRun) -> Result
+    _ count: Int, pixelCount: Int,
+    _ body: @Sendable (_ index: Int, _ run: RegistrationRun) -> Result
   ) -> [Result] {
-    rows.sideBySide(count) { index, threadCount in
+    rows.sideBySide(count, pixelCount: pixelCount) { index, threadCount in
       var options = options
       options.threadCount = threadCount
       return body(
