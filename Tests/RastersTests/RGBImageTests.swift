@@ -45,6 +45,29 @@ struct RGBImageTests {
     #expect(flat.values.allSatisfy { abs($0 - 0.5) < 1e-6 })
   }
 
+  @Test(
+    "a blur is the weighted mean of the places around, the edge repeated outside",
+    arguments: [1, 3, 7, 8, 9, 14, 15, 40])
+  func blur(width: Int) {
+    var plane = Plane(width: width, height: 5)
+    for index in plane.values.indices { plane.values[index] = Float((index * 37) % 23) / 23 }
+    let deviation = 2.3
+    let radius = 7
+    let blurred = plane.blurred(deviation: deviation)
+    for y in 0..<5 {
+      for x in 0..<width {
+        var (sum, weights) = (0.0, 0.0)
+        for (dx, dy) in (-radius...radius).flatMap({ dx in (-radius...radius).map { (dx, $0) } }) {
+          let weight = exp(-Double(dx * dx + dy * dy) / (2 * deviation * deviation))
+          let place = (min(max(x + dx, 0), width - 1), min(max(y + dy, 0), 4))
+          sum += weight * Double(plane[place.0, place.1])
+          weights += weight
+        }
+        #expect(abs(Double(blurred[x, y]) - sum / weights) < 1e-6, "\(x), \(y)")
+      }
+    }
+  }
+
   @Test("optical density is 0 at the white point and 1 at a tenth of it")
   func density() {
     let table = OpticalDensity.table(white: 255)
