@@ -45,10 +45,11 @@ extension Plane {
             }
             target[row + x] = sum
           }
+          guard !inner.isEmpty, let from = source.baseAddress, let to = target.baseAddress
+          else { continue }
+          let first = row + inner.lowerBound
           for tap in 0..<kernel.count {
-            let weight = kernel[tap]
-            let shifted = row + tap - radius
-            for x in inner { target[row + x] += weight * source[shifted + x] }
+            Self.add(from + (first + tap - radius), times: kernel[tap], to: to + first, inner.count)
           }
         }
       }
@@ -58,13 +59,21 @@ extension Plane {
         for y in 0..<height {
           for tap in 0..<kernel.count {
             let row = min(max(y + tap - radius, 0), height - 1) * width
-            let weight = kernel[tap]
-            for x in 0..<width { target[y * width + x] += weight * source[row + x] }
+            guard let from = source.baseAddress, let to = target.baseAddress else { continue }
+            Self.add(from + row, times: kernel[tap], to: to + y * width, width)
           }
         }
       }
     }
     return Plane(width: width, height: height, values: result)
+  }
+
+  /// Pointers, since an index that is checked for overflow keeps the loop from taking several numbers at once.
+  private static func add(
+    _ source: UnsafePointer<Float>, times weight: Float, to target: UnsafeMutablePointer<Float>,
+    _ count: Int
+  ) {
+    for index in 0..<count { target[index] += weight * source[index] }
   }
 }
 
