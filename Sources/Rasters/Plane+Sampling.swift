@@ -34,6 +34,7 @@ extension Plane {
     var result = across
     values.withUnsafeBufferPointer { source in
       across.withUnsafeMutableBufferPointer { target in
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
         // Between the edges, where no place has to be looked for, a weight at a time for the whole row.
         let inner = min(radius, width)..<max(min(radius, width), width - radius)
         for y in 0..<height {
@@ -45,8 +46,7 @@ extension Plane {
             }
             target[row + x] = sum
           }
-          guard !inner.isEmpty, let from = source.baseAddress, let to = target.baseAddress
-          else { continue }
+          guard !inner.isEmpty else { continue }
           let first = row + inner.lowerBound
           for tap in 0..<kernel.count {
             Self.add(from + (first + tap - radius), times: kernel[tap], to: to + first, inner.count)
@@ -56,10 +56,10 @@ extension Plane {
     }
     across.withUnsafeBufferPointer { source in
       result.withUnsafeMutableBufferPointer { target in
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
         for y in 0..<height {
           for tap in 0..<kernel.count {
             let row = min(max(y + tap - radius, 0), height - 1) * width
-            guard let from = source.baseAddress, let to = target.baseAddress else { continue }
             Self.add(from + row, times: kernel[tap], to: to + y * width, width)
           }
         }

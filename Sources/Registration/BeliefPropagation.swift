@@ -73,11 +73,7 @@ package struct BeliefPropagation {
           let neighbour = (row + dy) * columns + column + dx
           let told = incoming + from * stride
           for index in 0..<stride { scratch.first[index] = scratch.belief[index] - told[index] }
-          disagreement.withUnsafeBufferPointer { costs in
-            // It is not empty.
-            guard let costs = costs.baseAddress else { return }
-            Self.spread(scratch, costs, side: side)
-          }
+          Self.spread(scratch, disagreement, side: side)
           let target = messages.pointer + (neighbour * 4 + slot) * stride
           let least = Self.least(scratch.first)
           for index in 0..<stride { target[index] = scratch.first[index] - least }
@@ -165,20 +161,20 @@ package struct BeliefPropagation {
   ///   - scratch: Its `first` is read and written.
   ///   - disagreement: Of ``disagreements(_:)``.
   ///   - side: Shifts beyond are not worth a look: they cost ``never``.
-  private static func spread(
-    _ scratch: Scratch, _ disagreement: UnsafePointer<SIMD4<Float>>, side: Int
-  ) {
-    for _ in 0..<2 {
-      for target in Swift.stride(from: 0, to: paddedSide, by: 8) {
-        for lanes in Swift.stride(from: 0, to: paddedSide, by: 4) {
-          let best = Lowest8(
-            from: scratch.first + lanes, count: side,
-            disagreement + (target + paddedSide - 1))
-          // Written turned about the diagonal, so that the second turn works on the other axis.
-          best.writeTurned(to: scratch.second + (lanes * paddedSide + target))
+  private static func spread(_ scratch: Scratch, _ disagreement: [SIMD4<Float>], side: Int) {
+    disagreement.withUnsafeBufferPointer { disagreement in
+      guard let farthest = disagreement.baseAddress else { return }
+      for _ in 0..<2 {
+        for target in Swift.stride(from: 0, to: paddedSide, by: 8) {
+          for lanes in Swift.stride(from: 0, to: paddedSide, by: 4) {
+            let best = Lowest8(
+              from: scratch.first + lanes, count: side, farthest + (target + paddedSide - 1))
+            // Written turned about the diagonal, so that the second turn works on the other axis.
+            best.writeTurned(to: scratch.second + (lanes * paddedSide + target))
+          }
         }
+        swap(&scratch.first, &scratch.second)
       }
-      swap(&scratch.first, &scratch.second)
     }
   }
 

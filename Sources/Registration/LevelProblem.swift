@@ -113,16 +113,17 @@ final class LevelProblem {
   /// Where the fixed section is unknown both are 0, as they are beyond its edges.
   private func warp() {
     let (width, movingWidth, movingHeight) = (width, movingWidth, movingHeight)
-    let buffers = (placeX, placeY, warped, slopeX, slopeY, inside, weights, moving)
-    let (fixedMask, movingMask) = (fixedKnown, movingKnown)
+    let (placeX, placeY, warped, slopeX, slopeY) = (placeX, placeY, warped, slopeX, slopeY)
+    let (inside, weights, source) = (inside, weights, moving)
+    let (fixedKnown, movingKnown) = (fixedKnown, movingKnown)
     let reach = Float(metric.reach) + 0.5
     let right = Float(movingWidth) - reach
     let bottom = Float(movingHeight) - reach
     rows.forEachBand(of: height) { @Sendable band in
-      let (placeX, placeY) = (buffers.0.pointer, buffers.1.pointer)
-      let (warped, slopeX, slopeY) = (buffers.2.pointer, buffers.3.pointer, buffers.4.pointer)
-      let (inside, weights, source) = (buffers.5.pointer, buffers.6.pointer, buffers.7.pointer)
-      let (fixedKnown, movingKnown) = (fixedMask?.pointer, movingMask?.pointer)
+      let (placeX, placeY) = (placeX.pointer, placeY.pointer)
+      let (warped, slopeX, slopeY) = (warped.pointer, slopeX.pointer, slopeY.pointer)
+      let (inside, weights, source) = (inside.pointer, weights.pointer, source.pointer)
+      let (fixedKnown, movingKnown) = (fixedKnown?.pointer, movingKnown?.pointer)
       for index in band.lowerBound * width..<band.upperBound * width {
         let placedX = placeX[index]
         let placedY = placeY[index]

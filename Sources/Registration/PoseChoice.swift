@@ -68,9 +68,10 @@ struct PoseChoice {
   }
 
   private func scored(_ matches: [Match], through level: Int) -> [Match] {
-    run.sideBySide(
-      matches.count, pixelCount: run.fixed.levels[level].density.values.count
-    ) { index, run in Self.scored(matches[index], run, through: level) }
+    let fixed = run.fixed.levels[level]
+    return run.sideBySide(matches.count, pixelCount: fixed.width * fixed.height) { index, run in
+      Self.scored(matches[index], run, through: level)
+    }
   }
 
   private static func scored(_ match: Match, _ run: RegistrationRun, through level: Int) -> Match {

@@ -208,8 +208,13 @@ extension RegistrationRun {
 
   /// The pixels of the larger section at the finest level that is bent both ways.
   private var bentPixelCount: Int {
-    let level = levelIndices.first { fixed.levels[$0].pixelSize >= Self.finestDetail } ?? 0
-    return max(fixed.levels[level].density.values.count, moving.levels[level].density.values.count)
+    let (fixed, moving) = (fixed.levels[finestCoarseLevel], moving.levels[finestCoarseLevel])
+    return max(fixed.width * fixed.height, moving.width * moving.height)
+  }
+
+  /// The finest level that shows no detail; level 0 where all do.
+  var finestCoarseLevel: Int {
+    levelIndices.first { fixed.levels[$0].pixelSize >= Self.finestDetail } ?? 0
   }
 
   /// The same pair with the sections exchanged.

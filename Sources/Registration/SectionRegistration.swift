@@ -163,7 +163,7 @@ struct RegistrationRun {
   private func turned(_ start: AffineMap) -> AffineMap {
     descended(
       PoseChoice.nearestRigid(start, about: fixed.levels[0]),
-      level: levelIndices.first { fixed.levels[$0].pixelSize >= Self.finestDetail } ?? 0,
+      level: finestCoarseLevel,
       freedom: .rigid)
   }
 

@@ -138,8 +138,8 @@ enum EvaluateConversionCommand: Command {
     } else {
       for line in result.table { context.print(line) }
     }
-    let read = context.status(
-      reading: [frame.real.slide, frame.generated] + (candidates.input.map { [$0.slide] } ?? []))
+    let compared = [candidates.generated, candidates.input].compactMap { $0?.slide }
+    let read = context.status(reading: [frame.real.slide] + compared)
     // What was asked for and is not there.
     return context[Self.inception] != nil && inception == nil ? .partial : read
   }

@@ -89,7 +89,7 @@ enum PyramidCommand: Command {
     context.progress.finish()
     context.addOutput(target)
     try report(summary, target, seconds: context.time.seconds - started, context)
-    return context.status(damage: slide.damage, of: slide.path)
+    return context.status(reading: [slide])
   }
 
   private static func options(_ slide: Slide, _ context: CommandContext) -> PyramidOptions {

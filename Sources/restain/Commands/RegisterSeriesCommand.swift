@@ -21,8 +21,8 @@ enum RegisterSeriesCommand: Command {
       Each section is registered to a neighbour nearer to the reference, composed and refined against \
       the reference; directly, too, and the better map is kept. A section that fails or needs review is \
       in summary.csv with its reason, the others go on, and the status is 3; so is a file with a slide's \
-      ending that cannot be opened, or one with damaged tiles. Without --order every pair is compared first, which takes about a \
-      second a pair.
+      ending that cannot be opened. A slide with damaged tiles gives a warning and status 3 as well. \
+      Without --order every pair is compared first, which takes about a second a pair.
       """,
     operands: [Operand("DIR", "folder with the slides; other files are left alone")],
     options: [

@@ -155,6 +155,6 @@ enum TransformSlideCommand: Command {
     } else {
       context.print("\(context[output])  \(summary.levels.count) levels")
     }
-    return context.status(damage: slide.damage, of: slide.path)
+    return context.status(reading: [slide])
   }
 }
