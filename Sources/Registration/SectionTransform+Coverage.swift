@@ -1,6 +1,31 @@
 public import Rasters
 
 extension SectionTransform {
+  /// The bounds of what a rectangle of the fixed frame shows of the moving section, by 9 × 9 points of it.
+  ///
+  /// - Parameters:
+  ///   - origin: The rectangle's first corner in the fixed frame, in microns.
+  ///   - size: Its width and height, in microns.
+  /// - Returns: The least and the largest coordinates in the moving frame, in microns.
+  public func movingBounds(
+    origin: MicronPoint, size: MicronPoint
+  ) -> (least: MicronPoint, largest: MicronPoint) {
+    let steps = 8
+    var least = movingPoint(for: origin)
+    var largest = least
+    for row in 0...steps {
+      for column in 0...steps {
+        let point = movingPoint(
+          for: MicronPoint(
+            x: origin.x + size.x * Double(column) / Double(steps),
+            y: origin.y + size.y * Double(row) / Double(steps)))
+        least = MicronPoint(x: min(least.x, point.x), y: min(least.y, point.y))
+        largest = MicronPoint(x: max(largest.x, point.x), y: max(largest.y, point.y))
+      }
+    }
+    return (least, largest)
+  }
+
   /// Whether every part of a rectangle of the fixed frame lies on the moving slide, by 9 × 9 points of it.
   ///
   /// - Parameters:
@@ -11,18 +36,8 @@ extension SectionTransform {
   public func liesOnMoving(
     origin: MicronPoint, size: MicronPoint, movingExtent: MicronPoint
   ) -> Bool {
-    let steps = 8
-    for row in 0...steps {
-      for column in 0...steps {
-        let point = movingPoint(
-          for: MicronPoint(
-            x: origin.x + size.x * Double(column) / Double(steps),
-            y: origin.y + size.y * Double(row) / Double(steps)))
-        let isInside =
-          point.x >= 0 && point.y >= 0 && point.x <= movingExtent.x && point.y <= movingExtent.y
-        guard isInside else { return false }
-      }
-    }
-    return true
+    let (least, largest) = movingBounds(origin: origin, size: size)
+    return least.x >= 0 && least.y >= 0 && largest.x <= movingExtent.x
+      && largest.y <= movingExtent.y
   }
 }

@@ -41,6 +41,16 @@ extension Slide {
   /// decoder notices: of 30 single bits flipped in JPEG data it noticed 10.
   public var damagedTiles: [DamagedTile] { tiles?.damagedTiles ?? [] }
 
+  /// Whether a part of a level has pixels of a damaged tile, of those read so far.
+  ///
+  /// - Parameters:
+  ///   - region: In pixels of the level.
+  ///   - level: The index of the level.
+  /// - Returns: Whether it has.
+  func isDamaged(in region: PixelRegion, level: Int) -> Bool {
+    tiles?.isDamaged(in: region, level: level) ?? false
+  }
+
   /// What is to be told about ``damagedTiles``, in one line; nothing where there are none.
   public var damage: String? { DamagedTile.summary(of: damagedTiles) }
 

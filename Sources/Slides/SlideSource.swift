@@ -80,6 +80,22 @@ public struct SlideSource: PixelSource {
     }
     return result
   }
+
+  /// Whether pixels of a region were made with a damaged tile, of those read so far.
+  ///
+  /// - Parameter region: In pixels of this raster.
+  /// - Returns: True also where a damaged tile is as near as an interpolation reaches.
+  public func isDamaged(in region: PixelRegion) -> Bool {
+    guard isResampled else { return slide.isDamaged(in: region, level: level) }
+    let reach = 2
+    let (left, top) = (Int(Double(region.x) * ratio.x), Int(Double(region.y) * ratio.y))
+    return slide.isDamaged(
+      in: PixelRegion(
+        x: left - reach, y: top - reach,
+        width: Int((Double(region.maxX) * ratio.x).rounded(.up)) - left + 2 * reach,
+        height: Int((Double(region.maxY) * ratio.y).rounded(.up)) - top + 2 * reach),
+      level: level)
+  }
 }
 
 /// The stored pixels of one level of a slide.

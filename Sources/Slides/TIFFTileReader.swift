@@ -72,6 +72,20 @@ final class TIFFTileReader: Sendable {
     }
   }
 
+  /// Whether a part of a level, in its pixels, has pixels of such a tile.
+  func isDamaged(in region: PixelRegion, level: Int) -> Bool {
+    guard let layout = directories[level]?.layout else { return false }
+    let across = (layout.width + layout.tileWidth - 1) / layout.tileWidth
+    return damage.withLock { damage in
+      damage.keys.contains { key in
+        let place = PixelRegion(
+          x: key.tile % across * layout.tileWidth, y: key.tile / across * layout.tileHeight,
+          width: layout.tileWidth, height: layout.tileHeight)
+        return key.level == level && !place.intersection(region).isEmpty
+      }
+    }
+  }
+
   /// Whether this reader reads a level.
   func reads(level: Int) -> Bool { directories[level] != nil }
 

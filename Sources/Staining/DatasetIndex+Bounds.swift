@@ -23,7 +23,7 @@ extension DatasetIndex {
     for entry in cases {
       let left = [
         entry.leftOut.background, entry.leftOut.outside, entry.leftOut.misregistered,
-        entry.leftOut.unlabelled ?? 0,
+        entry.leftOut.unlabelled ?? 0, entry.leftOut.damaged ?? 0,
       ]
       guard (left + entry.kept.values).allSatisfy((0...Self.largestCount).contains) else {
         return "counts of tiles that case \(entry.name) cannot have"

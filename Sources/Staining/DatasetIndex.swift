@@ -141,15 +141,18 @@ public struct DatasetIndex: Codable, Equatable, Sendable {
     public var misregistered = 0
     /// Without a pixel that has a class; nothing where the tiles have no labels.
     public var unlabelled: Int?
+    /// With pixels of a damaged tile of a slide; nothing where there are none.
+    public var damaged: Int?
 
     /// Counts nothing yet.
     public init() {}
 
     /// What messages say.
     public var summary: String {
-      if let unlabelled { return "\(background) background, \(unlabelled) without labels" }
+      let end = damaged.map { ", \($0) on damaged parts" } ?? ""
+      if let unlabelled { return "\(background) background, \(unlabelled) without labels\(end)" }
       return "\(background) background, \(outside) outside the moving slide, "
-        + "\(misregistered) badly registered"
+        + "\(misregistered) badly registered\(end)"
     }
   }
 

@@ -100,6 +100,8 @@ struct LabelledSection: TileSource {
     }
     return .kept(left: picture, right: colors)
   }
+
+  func isDamaged(_ tile: PixelRegion) -> Bool { fixed.isDamaged(in: tile) }
 }
 
 extension DatasetIndex {

@@ -8,6 +8,8 @@ import Stitching
 struct PairedSections: TileSource {
   let fixed: SlideSource
   let moving: WarpedSource
+  /// The moving slide in its own frame.
+  private let movingRaster: SlideSource
   let transform: SectionTransform
   /// The colours that fill what the scanner left out of the fixed slide.
   let fixedFillings: [RGBColor]
@@ -31,10 +33,10 @@ struct PairedSections: TileSource {
     try transform.moving.requireSameExtent(as: Self.frame(sections.moving, movingSize))
     fixed = try sections.fixed.source(
       pixelSize: pixelSizeMicrons, option: "--fixed-pixel-size")
-    let raster = try sections.moving.source(
+    movingRaster = try sections.moving.source(
       pixelSize: pixelSizeMicrons, option: "--moving-pixel-size")
     moving = WarpedSource(
-      raster, movingPixelSize: raster.pixelSize, transform: transform,
+      movingRaster, movingPixelSize: movingRaster.pixelSize, transform: transform,
       pixelSize: fixed.pixelSize, width: fixed.width, height: fixed.height)
     fixedFillings = try sections.fixed.fillings(option: "--fixed-pixel-size", forEach: forEach)
     movingFillings = try sections.moving.fillings(option: "--moving-pixel-size", forEach: forEach)
@@ -59,6 +61,21 @@ struct PairedSections: TileSource {
     let other = try moving.read(tile)
     guard movingDetector.tissueShare(of: other) >= least else { return .background }
     return .kept(left: other, right: picture)
+  }
+
+  func isDamaged(_ tile: PixelRegion) -> Bool {
+    guard !fixed.isDamaged(in: tile) else { return true }
+    let place = microns(tile)
+    let (least, largest) = transform.movingBounds(origin: place.origin, size: place.size)
+    // Cubic convolution takes two pixels on each side.
+    let reach = 2.0
+    let size = movingRaster.pixelSize
+    let left = (least.x / size.x - reach).rounded(.down)
+    let top = (least.y / size.y - reach).rounded(.down)
+    return movingRaster.isDamaged(
+      in: PixelRegion(
+        x: Int(left), y: Int(top), width: Int((largest.x / size.x + reach - left).rounded(.up)),
+        height: Int((largest.y / size.y + reach - top).rounded(.up))))
   }
 
   /// A tile's first corner and size in microns of the fixed frame.

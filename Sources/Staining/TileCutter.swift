@@ -33,6 +33,10 @@ protocol TileSource: Sendable {
 
   /// Looks at a tile; called from several threads at once.
   func look(at tile: PixelRegion) throws -> TileOutcome
+
+  /// Whether a tile has pixels of a damaged tile of a slide; asked once all were looked at, since a slide's
+  /// damage shows as it is read.
+  func isDamaged(_ tile: PixelRegion) -> Bool
 }
 
 /// Looks at every tile of some squares and writes the good ones.
@@ -56,7 +60,7 @@ struct TileCutter: Sendable {
     for split in DatasetSplit.allCases {
       try DurableFile.makeFolder("\(folder)/\(split.rawValue)")
     }
-    var kept: [String: Int] = [:]
+    var kept: [(tile: PixelRegion, split: DatasetSplit)] = []
     var leftOut = DatasetIndex.LeftOut()
     for first in stride(from: 0, to: jobs.count, by: Self.groupSize) {
       try progress(first, jobs.count)
@@ -73,7 +77,7 @@ struct TileCutter: Sendable {
       }
       for (job, outcome) in zip(group, outcomes) {
         switch outcome {
-        case .kept: kept[job.split.rawValue, default: 0] += 1
+        case .kept: kept.append(job)
         case .background: leftOut.background += 1
         case .outside: leftOut.outside += 1
         case .misregistered: leftOut.misregistered += 1
@@ -82,7 +86,18 @@ struct TileCutter: Sendable {
       }
     }
     try progress(jobs.count, jobs.count)
-    return (kept, leftOut)
+    let damaged = Set(kept.map(\.tile).filter(source.isDamaged))
+    for (tile, split) in kept where damaged.contains(tile) {
+      try FileManager.default.removeItem(
+        atPath: "\(folder)/\(split.rawValue)/\(fileName(of: tile))")
+    }
+    if !damaged.isEmpty { leftOut.damaged = damaged.count }
+    let splits = kept.filter { !damaged.contains($0.tile) }.map(\.split.rawValue)
+    return (Dictionary(splits.map { ($0, 1) }, uniquingKeysWith: +), leftOut)
+  }
+
+  private func fileName(of tile: PixelRegion) -> String {
+    TileName(caseName: caseName, x: tile.x, y: tile.y).text
   }
 
   /// Writes a pair of pictures, not flushed one by one: the tiles count only once the index names their case.
@@ -92,8 +107,7 @@ struct TileCutter: Sendable {
     var picture = RGBImage(width: 2 * tileSize, height: tileSize)
     picture.paste(left, x: 0, y: 0)
     picture.paste(right, x: tileSize, y: 0)
-    let name = TileName(caseName: caseName, x: tile.x, y: tile.y).text
-    let path = "\(folder)/\(name)"
+    let path = "\(folder)/\(fileName(of: tile))"
     let bytes = Data(try PictureFile.pngBytes(of: picture, name: path))
     do {
       try bytes.write(to: URL(fileURLWithPath: path))

@@ -112,18 +112,48 @@ struct DamagedSlideTests {
     #expect(FileManager.default.fileExists(atPath: "\(pair)/A1_Ki67.transform.json"))
   }
 
-  @Test("tiles and evaluate conversion warn and end with 3")
+  @Test("tiles warns, ends with 3 and leaves out what is damaged", arguments: ["fixed", "moving"])
+  func cut(damaged: String) throws {
+    let transform = folder.path("t.json")
+    try identity().data().write(to: URL(fileURLWithPath: transform))
+    // The whole sections first: the slide that is to be damaged has the same name.
+    let other = folder.path("whole.tif")
+    try Self.write(SlideFiles.tissue(width: 700, height: 600), to: other)
+    let whole = folder.path("whole/A1_Ki67.tif")
+    try FileManager.default.createDirectory(
+      atPath: folder.path("whole"), withIntermediateDirectories: true)
+    try Self.write(SlideFiles.tissue(width: 700, height: 600), to: whole)
+    func tiles(_ section: String, _ output: String) throws -> CommandLineTool.Outcome {
+      let (fixed, moving) = damaged == "fixed" ? (section, other) : (other, section)
+      return try tool.run([
+        "tiles", "--fixed", fixed, "--moving", moving, "--transform", transform, "-o", output,
+        "--tile", "64", "--split", "1,0,0", "--case", "A1", "--force",
+      ])
+    }
+    let (all, rest) = (folder.path("all"), folder.path("rest"))
+    let outcome = try tiles(whole, all)
+    #expect(outcome.status == 0, "\(outcome.diagnostics)")
+    expectDamage(try tiles(slide, rest), output: rest + "/dataset.json")
+
+    func names(_ set: String) throws -> Set<String> {
+      Set(try FileManager.default.contentsOfDirectory(atPath: set + "/train"))
+    }
+    let (before, after) = (try names(all), try names(rest))
+    #expect(after.isSubset(of: before) && after.count > before.count / 2)
+    let index = try #require(try DatasetIndex.read(folder: rest)?.cases.first)
+    #expect(index.leftOut.damaged == before.count - after.count)
+    #expect(before.count > after.count && index.keptCount(.train) == after.count)
+    for name in after {
+      #expect(
+        try Data(contentsOf: URL(fileURLWithPath: "\(rest)/train/\(name)"))
+          == Data(contentsOf: URL(fileURLWithPath: "\(all)/train/\(name)")), "\(name)")
+    }
+  }
+
+  @Test("evaluate conversion warns and ends with 3")
   func compared() throws {
     let whole = folder.path("A1_HE.tif")
     try Self.write(SlideFiles.tissue(width: 700, height: 600), to: whole)
-    let transform = folder.path("t.json")
-    try identity().data().write(to: URL(fileURLWithPath: transform))
-    let tiles = folder.path("tiles")
-    expectDamage(
-      try tool.run([
-        "tiles", "--fixed", whole, "--moving", slide, "--transform", transform, "-o", tiles,
-        "--tile", "64",
-      ]), output: tiles + "/dataset.json")
     for (real, generated) in [(whole, slide), (slide, whole)] {
       expectDamage(
         try tool.run(["evaluate", "conversion", "--real", real, "--generated", generated]),

@@ -49,11 +49,11 @@ enum TilesCommand: Command {
       Writes DATASET/{train,val,test}/CASE_X_Y.png, the moving section on the left and the fixed one \
       on the right, and dataset.json. A further call adds its case. Tiles are divided by squares of \
       the fixed slide of 1 mm, smaller where that gives fewer than ten, never by tile. Tiles without \
-      tissue, beyond the moving slide or badly registered are left out and counted. With --labels the \
-      fixed section is on the left and the labels, read without mixing colours, on the right, for train \
-      segmenter; FILE is a JSON array such as [{"name": "stroma", "color": [240, 150, 190]}]. Colours of no \
-      class, and classes named ignore or unlabelled, are not learnt. A slide with damaged tiles gives a \
-      warning and status 3.
+      tissue, beyond the moving slide, badly registered or on damaged parts of a slide are left out and \
+      counted. With --labels the fixed section is on the left and the labels, read without mixing \
+      colours, on the right, for train segmenter; FILE is a JSON array such as \
+      [{"name": "stroma", "color": [240, 150, 190]}]. Colours of no class, and classes named ignore or \
+      unlabelled, are not learnt. A slide with damaged tiles gives a warning and status 3.
       """,
     options: [
       fixed.entry, moving.entry, transform.entry, labels.entry, classes.entry, output.entry,
