@@ -55,7 +55,7 @@ public enum CaseReport {
       figures.append(
         ReportPage.Figure(
           caption: "Before | rigid | chosen: fixed section magenta, moving section green, "
-            + "dark where they agree; below as a checkerboard", jpeg: jpeg))
+            + "dark where they agree; below as a checkerboard", jpeg: jpeg, isWide: true))
     }
     let moving = manifest.inputs.first {
       $0.role == "moving" && FileNames.stem($0.path) == section.name

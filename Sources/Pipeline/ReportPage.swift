@@ -8,11 +8,14 @@ public enum ReportPage {
     public var caption: String
     /// A JPEG stream.
     public var jpeg: Data
+    /// Whether it takes the whole width of the page; others stand side by side where there is room.
+    public var isWide: Bool
 
     /// Makes a figure from its caption and a JPEG stream.
-    public init(caption: String, jpeg: Data) {
+    public init(caption: String, jpeg: Data, isWide: Bool = false) {
       self.caption = caption
       self.jpeg = jpeg
+      self.isWide = isWide
     }
   }
 
@@ -50,7 +53,8 @@ public enum ReportPage {
       "<p class=\"foot\">restain \(escaped(manifest.program)), kernels \(escaped(manifest.kernels))</p>\n"
     return """
       <!DOCTYPE html>
-      <html lang="en"><head><meta charset="utf-8"><title>\(escaped(manifest.caseName))</title>
+      <html lang="en"><head><meta charset="utf-8">
+      <meta name="viewport" content="width=device-width"><title>\(escaped(manifest.caseName))</title>
       <style>\(style)</style></head><body>
       \(body)</body></html>
 
@@ -73,11 +77,14 @@ public enum ReportPage {
     if !messages.isEmpty {
       html += "<p class=\"needs-review\">\(messages.map(escaped).joined(separator: "<br>"))</p>\n"
     }
+    html += figures.isEmpty ? "" : "<div class=\"figures\">\n"
     for figure in figures {
-      html += "<figure><img alt=\"\(escaped(figure.caption))\" src=\"data:image/jpeg;base64,"
+      html += figure.isWide ? "<figure class=\"wide\">" : "<figure>"
+      html += "<img alt=\"\(escaped(figure.caption))\" src=\"data:image/jpeg;base64,"
       html += figure.jpeg.base64EncodedString()
       html += "\"><figcaption>\(escaped(figure.caption))</figcaption></figure>\n"
     }
+    html += figures.isEmpty ? "" : "</div>\n"
     let shown = CaseSummary.columns.filter { !["case", "section", "message"].contains($0) }
     let rows = shown.map { [$0, section.value(of: $0)] }.filter { !$0[1].isEmpty }
     return html + table(heading: nil, header: ["figure", "value"], rows: rows)
@@ -102,8 +109,9 @@ public enum ReportPage {
   private static let style = """
     body{font:15px/1.45 sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
     table{border-collapse:collapse;margin:.5em 0 1.5em}td,th{border:1px solid #ccc;padding:.25em .6em;
-    text-align:left;vertical-align:top;word-break:break-word}th{background:#f4f4f4}
-    figure{margin:1em 0}img{max-width:100%;border:1px solid #ccc}figcaption{color:#555}
+    text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#f4f4f4}th,td:first-child{overflow-wrap:normal}
+    .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,28em),1fr));gap:1em}
+    .wide{grid-column:1/-1}figure{margin:0}img{max-width:100%;border:1px solid #ccc}figcaption{color:#555}
     .notice{background:#fff3cd;border:1px solid #e0c36a;padding:.5em .8em}
     .ok{color:#1a7f37}.needs-review{color:#9a6700}.failed{color:#cf222e}.foot{color:#777}
     """
