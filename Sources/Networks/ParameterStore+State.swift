@@ -60,6 +60,9 @@ extension ParameterStore {
       let shape = [place.weight.count]
       running[place.index].mean = try tensors.floats(place.key + ".running_mean", shape)
       running[place.index].variance = try tensors.floats(place.key + ".running_var", shape)
+      guard running[place.index].variance.allSatisfy({ $0 >= 0 }) else {
+        throw .unknownArchitecture(problem: "\(place.key).running_var holds no variances")
+      }
       if case .int64(let counts) = tensors[place.key + ".num_batches_tracked"]?.contents {
         running[place.index].batchCount = counts.first ?? 0
       }

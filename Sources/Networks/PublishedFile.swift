@@ -13,7 +13,9 @@ struct PublishedFile: ~Copyable {
   init(path: String) throws(NetworkError) {
     self.path = path
     partial = path + ".partial"
-    descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    // Never written through: what an interrupted run left may be a link to a slide.
+    unlink(partial)
+    descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw .fileAccess(path: partial, reason: lastReason()) }
   }
 

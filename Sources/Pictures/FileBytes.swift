@@ -36,7 +36,9 @@ enum FileBytes {
   /// Writes `path.partial`, flushes it and gives it its name.
   static func write(_ bytes: [UInt8], path: String) throws(PictureError) {
     let partial = path + ".partial"
-    let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    // Never written through: what an interrupted run left may be a link to a slide.
+    unlink(partial)
+    let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw PictureError.writing(path, errorNumber: errno) }
     var isComplete = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
     isComplete = isComplete && fsync(descriptor) == 0

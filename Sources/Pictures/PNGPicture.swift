@@ -100,6 +100,10 @@ enum PNGPicture {
   ) throws(PictureError) -> [UInt8] {
     let rowByteCount = samples.rowByteCount
     let byteCount = (rowByteCount + 1) * samples.height
+    // 46,000 pixels a side, 6 GiB; more would be taken from the whole machine.
+    guard samples.height <= (1 << 31) / max(1, samples.width) else {
+      throw .unsupported(path: path, reason: "it is too large to be unpacked at once")
+    }
     // Deflate shrinks at most 1032-fold: a larger claim must not decide how much memory is taken.
     guard byteCount <= (stream.count + 1) * 1032 else {
       throw .corrupt(path: path, reason: "the image data are too short")

@@ -3,22 +3,23 @@ import Reporting
 
 /// The inputs of a run as the manifest knows them, and whether they belong into a case that is there.
 enum CaseInputs {
-  /// Hashes the slides (size, first and last MiB) and the model (the whole file).
+  /// Hashes the slides (sizes, first and last MiB of their files) and the model (the whole file).
   static func read(_ request: CaseRequest) throws -> [CaseManifest.Input] {
-    var inputs = [try input("moving", request.moving, endsOnly: true)]
-    if let fixed = request.fixed { inputs.append(try input("fixed", fixed, endsOnly: true)) }
-    if let model = request.model { inputs.append(try input("model", model, endsOnly: false)) }
+    var inputs = [try input("moving", request.moving, isSlide: true)]
+    if let fixed = request.fixed { inputs.append(try input("fixed", fixed, isSlide: true)) }
+    if let model = request.model { inputs.append(try input("model", model, isSlide: false)) }
     return inputs
   }
 
   private static func input(
-    _ role: String, _ path: String, endsOnly: Bool
+    _ role: String, _ path: String, isSlide: Bool
   ) throws -> CaseManifest.Input {
     guard let byteCount = StepRunner.byteCount(path) else {
       throw PipelineError.missing(path: path)
     }
     do {
-      let hash = try ContentHash.hexadecimal(ofFile: path, endsOnly: endsOnly)
+      let hash =
+        try isSlide ? SlideFiles.hash(of: path) : ContentHash.hexadecimal(ofFile: path)
       return CaseManifest.Input(role: role, path: path, byteCount: byteCount, hash: hash)
     } catch {
       throw PipelineError.cannotRead(path: path, reason: error.systemReason)

@@ -42,6 +42,10 @@ public enum CaseReport {
     guard let file = names.sorted().first(where: { $0.hasSuffix(".run.json") }),
       let manifest = try CaseManifest.read(from: "\(folder)/\(file)")
     else { throw PipelineError.noManifest(path: folder) }
+    guard file == FileNames.manifest(case: manifest.caseName) else {
+      throw PipelineError.badManifest(
+        path: "\(folder)/\(file)", reason: "it is of a case of another name")
+    }
     try write(manifest, folder: folder)
     return "\(folder)/\(FileNames.report(case: manifest.caseName))"
   }
@@ -60,9 +64,12 @@ public enum CaseReport {
     let moving = manifest.inputs.first {
       $0.role == "moving" && FileNames.stem($0.path) == section.name
     }
+    // What lies there of an earlier run, though this one could not make it, is not shown.
+    let virtualStain = FileNames.virtualStain(section: section.name)
+    let isMade = section.steps.contains { $0.outputs.contains { $0.name == virtualStain } }
     let slides = [
       moving.map { ("The section as scanned", $0.path) },
-      ("Virtual H&E", "\(folder)/\(FileNames.virtualStain(section: section.name))"),
+      isMade ? ("Virtual H&E", "\(folder)/\(virtualStain)") : nil,
     ].compactMap { $0 }
     for (caption, path) in slides where FileManager.default.fileExists(atPath: path) {
       // A slide that cannot be shown any more is left off: the page then says what it can.

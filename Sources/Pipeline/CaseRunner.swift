@@ -105,7 +105,7 @@ public struct CaseRunner {
       + [FileNames.report(case: request.caseName), FileNames.summary(case: request.caseName)]
       .map { "\(request.folder)/\($0)" }
     return Outcome(
-      manifest: manifest, outputs: outputs, failures: errors.map { "\($0)" },
+      manifest: manifest, outputs: outputs, failures: errors.map(\.message),
       needsReview: isReviewNeeded)
   }
 

@@ -67,9 +67,11 @@ public struct CaseEnvironment: Sendable {
   public var time: any TimeSource
   /// The most memory that this process has held, in MiB.
   public var peakMemoryMiB: @Sendable () -> Double
+  /// Bytes of memory that the work may use; nothing where it may use what it needs.
+  public var memoryLimit: Int?
   /// Whether a signal asked to stop.
   public var isCancelled: @Sendable () -> Bool
-  /// Whether the same may succeed later, as where the disk was full.
+  /// Whether the same may succeed later, as where the disk was full or a slide's share went away.
   public var isTemporary: @Sendable (any Error) -> Bool
   /// Takes what the run has to tell.
   public var report: @Sendable (CaseEvent) -> Void
@@ -78,12 +80,14 @@ public struct CaseEnvironment: Sendable {
   public init(
     time: any TimeSource,
     peakMemoryMiB: @escaping @Sendable () -> Double,
+    memoryLimit: Int? = nil,
     isCancelled: @escaping @Sendable () -> Bool,
     isTemporary: @escaping @Sendable (any Error) -> Bool,
     report: @escaping @Sendable (CaseEvent) -> Void
   ) {
     self.time = time
     self.peakMemoryMiB = peakMemoryMiB
+    self.memoryLimit = memoryLimit
     self.isCancelled = isCancelled
     self.isTemporary = isTemporary
     self.report = report

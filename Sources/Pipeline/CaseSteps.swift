@@ -100,8 +100,11 @@ struct CaseSteps {
       name: "register \(section)", dependencies: dependencies,
       outputs: [transformName, overlayName]
     ) { _ in
-      // Should this registration fail, none of an earlier run may be taken for it.
-      for name in [transformName, overlayName] { unlink(path(name)) }
+      // Should this registration fail, nothing of an earlier run may be taken for it, nor what was placed by it.
+      let placed = [
+        FileNames.registered(section: section), FileNames.registeredVirtualStain(section: section),
+      ]
+      for name in [transformName, overlayName] + placed { unlink(path(name)) }
       let pair = try PairRegistration(
         fixed: fixed, moving: moving,
         options: RegistrationOptions(threadCount: context.parallelism.threadCount),
@@ -160,6 +163,11 @@ struct CaseSteps {
         slide: moving, model: try StainModel(path: modelPath), modelPath: modelPath,
         options: options, acceptsCoarse: request.isForced, restainVersion: request.program,
         context: context)
+      if let limit = environment.memoryLimit, conversion.predictedMemory > limit {
+        throw PipelineError.needsMemory(
+          path: request.moving, needed: HumanText.bytes(conversion.predictedMemory),
+          allowed: HumanText.bytes(limit))
+      }
       let clock = CheckpointClock(time: environment.time)
       let total = Double(max(1, conversion.plan.tileCount))
       let summary = try conversion.run(

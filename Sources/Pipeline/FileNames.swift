@@ -12,6 +12,15 @@ public enum FileNames {
     URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
   }
 
+  /// Everything that a run of a section writes into its case's folder.
+  public static func outputs(case caseName: String, section: String) -> [String] {
+    [
+      manifest(case: caseName), report(case: caseName), summary(case: caseName),
+      transform(section: section), overlay(section: section), virtualStain(section: section),
+      registered(section: section), registeredVirtualStain(section: section),
+    ]
+  }
+
   /// The manifest of a case.
   public static func manifest(case caseName: String) -> String { "\(caseName).run.json" }
   /// The page of a case.

@@ -62,6 +62,18 @@ public struct PairRegistration: Sendable {
       height: slide.height, pixelSize: try slide.requirePixelSize(option: option))
   }
 
+  /// The memory that a registration takes, in bytes; finer levels are read in pieces and add little.
+  ///
+  /// - Parameter frames: The sections that are held at once, two for a pair.
+  /// - Returns: An estimate: two sections of 10 mm take 500 to 530 MiB.
+  public static func predictedMemory(of frames: [SectionFrame]) -> Int {
+    frames.reduce(64 << 20) { sum, frame in
+      let pixelSize = max(RegistrationOptions.workingPixelSize, frame.pixelSize.mean)
+      let size = SectionImage.size(of: frame, pixelSize: pixelSize)
+      return sum + 42 * size.width * size.height
+    }
+  }
+
   /// The paths of what ``write(to:stem:)`` writes.
   public static func paths(in folder: String, stem: String) -> [String] {
     [FileNames.transform(section: stem), FileNames.overlay(section: stem), "\(stem).register.json"]
@@ -140,7 +152,8 @@ public struct PairRegistration: Sendable {
   ) -> (source: LevelSource, pixelSize: PixelSize) {
     let index =
       slide.levels.indices.last {
-        slide.levels[$0].downsample * frame.pixelSize.mean <= pixelSize * 1.005
+        !slide.misreadLevels.contains($0)
+          && slide.levels[$0].downsample * frame.pixelSize.mean <= pixelSize * 1.005
       } ?? 0
     let level = slide.levels[index]
     return (

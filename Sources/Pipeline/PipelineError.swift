@@ -18,6 +18,8 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
   case missing(path: String)
   /// There is neither a model nor an H&E slide.
   case nothingToDo(path: String, kind: String?)
+  /// The work would use more memory than it may.
+  case needsMemory(path: String, needed: String, allowed: String)
   /// Another process works on the case.
   case locked(path: String)
 
@@ -47,6 +49,9 @@ public enum PipelineError: Error, Equatable, Sendable, CustomStringConvertible {
     case .nothingToDo(let path, let kind):
       "\(path): no model converts it and there is no H&E slide to register it to; "
         + "pass --model or set models.\(kind ?? "ihc") in the configuration"
+    case .needsMemory(let path, let needed, let allowed):
+      "\(path): takes about \(needed) of memory and may use \(allowed); "
+        + "allow more with --memory or use fewer --threads"
     case .locked(let path): "\(path): another process works on this case; try again later"
     }
   }

@@ -37,7 +37,7 @@ struct StepRunner {
       try manifest.write(to: manifestPath)
       report(.ended(step: name, status: result.status, message: result.message))
     } catch let error where !(error is CancellationError) && !environment.isCancelled() {
-      let result = CaseStepResult(status: .failed, message: "\(error)")
+      let result = CaseStepResult(status: .failed, message: error.message)
       record(result, outputs: [], of: step, fingerprint, since: start, in: &manifest)
       try manifest.write(to: manifestPath)
       report(.ended(step: name, status: .failed, message: result.message))

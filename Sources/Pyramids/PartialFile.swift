@@ -50,7 +50,8 @@ final class PartialFile {
     _ partialPath: String, of path: String, isNew: Bool
   ) throws(PyramidError) -> Int32 {
     while true {
-      let descriptor = open(partialPath, O_RDWR | O_CLOEXEC | (isNew ? O_CREAT : 0), 0o666)
+      let descriptor = open(
+        partialPath, O_RDWR | O_NOFOLLOW | O_CLOEXEC | (isNew ? O_CREAT : 0), 0o666)
       guard descriptor >= 0 else { throw failure(path) }
       guard isLocked(descriptor) else {
         close(descriptor)

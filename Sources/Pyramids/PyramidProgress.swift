@@ -162,10 +162,4 @@ struct PyramidProgress: Codable {
 extension PyramidWriter {
   /// Whether a partial file and a checkpoint wait for a path.
   public static func hasCheckpoint(path: String) -> Bool { PyramidProgress.isPresent(path) }
-
-  /// Removes what an interrupted writer left for a path: the partial file and the checkpoint.
-  public static func discardCheckpoint(path: String) {
-    PyramidProgress.remove(path)
-    unlink(path + ".partial")
-  }
 }

@@ -90,7 +90,13 @@ public final class PyramidWriter {
     } catch {
       throw .encodingFailed(path: path, reason: error.reason)
     }
-    if !force { try PyramidProgress.requireOwn(path) }
+    if !force {
+      try PyramidProgress.requireOwn(path)
+      // What another command has begun is not thrown away unasked.
+      guard progress != nil || !PyramidProgress.isPresent(path) else {
+        throw .notResumable(path: path, reason: "another command's unfinished work lies there")
+      }
+    }
     file = try PartialFile(
       path: path, keeping: progress?.partialByteCount ?? 0,
       isOwn: { force || $0.starts(with: Self.unfinishedMark) })

@@ -11,6 +11,9 @@ public struct Level0Point: Hashable, Codable, Sendable {
     self.y = y
   }
 
+  /// Whether a number can be a coordinate on or near a slide; slides have at most 2³⁰ pixels a side.
+  public static func isPossible(_ coordinate: Double) -> Bool { abs(coordinate) <= 1e9 }
+
   /// The same place in microns of the slide's frame.
   public func microns(pixelSize: PixelSize) -> MicronPoint {
     MicronPoint(x: x * pixelSize.x, y: y * pixelSize.y)

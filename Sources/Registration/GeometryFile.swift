@@ -42,8 +42,11 @@ public struct GeometryFile {
       withJSONObject: root, options: [.sortedKeys, .withoutEscapingSlashes])
   }
 
-  /// QuPath puts a cell's nucleus beside its outline.
-  private static let nested = ["features", "geometry", "geometries", "nucleusGeometry"]
+  /// QuPath puts a cell's nucleus beside its outline, and the objects inside another among its properties.
+  private static let nested = [
+    "features", "geometry", "geometries", "nucleusGeometry", "properties",
+  ]
+  private static let children = ["childObjects", "children"]
 
   private static func moved(_ value: Any, _ map: (Level0Point) -> Level0Point) -> Any {
     if let list = value as? [Any] { return list.map { moved($0, map) } }
@@ -51,14 +54,23 @@ public struct GeometryFile {
     if let coordinates = object["coordinates"] {
       object["coordinates"] = movedCoordinates(coordinates, map)
       object["bbox"] = nil
+      // QuPath would draw an upright ellipse into the bounds; turned or bent, the outline is a polygon.
+      object["isEllipse"] = nil
     }
     for key in nested {
       if let inner = object[key] {
-        object[key] = moved(inner, map)
+        object[key] = key == "properties" ? movedChildren(inner, map) : moved(inner, map)
         object["bbox"] = nil
       }
     }
     return object
+  }
+
+  /// Of properties, the objects in them alone: a measurement may have any name.
+  private static func movedChildren(_ value: Any, _ map: (Level0Point) -> Level0Point) -> Any {
+    guard var properties = value as? [String: Any] else { return value }
+    for key in children { properties[key] = properties[key].map { moved($0, map) } }
+    return properties
   }
 
   private static func movedCoordinates(_ value: Any, _ map: (Level0Point) -> Level0Point) -> Any {
@@ -80,7 +92,9 @@ public struct GeometryFile {
     case "FeatureCollection": return (object["features"] as? [Any])?.allSatisfy(isValid) ?? false
     case "Feature":
       guard let geometry = object["geometry"] else { return false }
-      return geometry is NSNull || isValid(geometry)
+      let properties = object["properties"] as? [String: Any] ?? [:]
+      return (geometry is NSNull || isValid(geometry))
+        && children.allSatisfy { properties[$0].map(isValid) ?? true }
     case "GeometryCollection":
       return (object["geometries"] as? [Any])?.allSatisfy(isValid) ?? false
     case "Point": return isNested(object["coordinates"], depth: 1)
@@ -97,5 +111,8 @@ public struct GeometryFile {
     if list.isEmpty { return true }
     guard depth == 1 else { return list.allSatisfy { isNested($0, depth: depth - 1) } }
     return list.count >= 2 && list.allSatisfy { $0 is NSNumber }
+      && list.prefix(2).allSatisfy {
+        Level0Point.isPossible(($0 as? NSNumber)?.doubleValue ?? .nan)
+      }
   }
 }

@@ -2,11 +2,13 @@ import Foundation
 public import Rasters
 
 extension PointTable {
-  /// The column that names the points: `id`, or the first where its name is empty, or the first of three
+  /// The column that names the points: `id`, `name` or `label`, or the first where its name is empty, or the first of three
   /// whatever it is called; nothing where there is none.
   private var nameColumn: Int? {
     let names = header.map { $0.trimmingCharacters(in: Self.ornaments).lowercased() }
-    if let column = names.firstIndex(of: "id") { return column }
+    for word in ["id", "name", "label"] {
+      if let column = names.firstIndex(of: word) { return column }
+    }
     let isNamed = names.count == 3 && names[0] != "x" && names[0] != "y"
     return names.first == "" || isNamed ? 0 : nil
   }

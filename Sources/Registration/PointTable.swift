@@ -85,7 +85,8 @@ public struct PointTable: Sendable, Hashable {
   static let ornaments = CharacterSet(charactersIn: "\"\u{FEFF}").union(.whitespaces)
 
   private static func number(_ cell: String) -> Double? {
-    Double(cell.trimmingCharacters(in: ornaments)).flatMap { $0.isFinite ? $0 : nil }
+    Double(cell.trimmingCharacters(in: ornaments))
+      .flatMap { Level0Point.isPossible($0) ? $0 : nil }
   }
 
   private static func text(_ value: Double) -> String { String(format: "%.4f", value) }

@@ -44,6 +44,8 @@ enum RegistrationGates {
   static let mostUnsupported = 0.12
   /// Of both sections' tissue, what may lie in pieces on the other's glass.
   static let mostStray = 0.05
+  /// Of both sections' tissue, what may lie beyond the other's slide: less than one section of a row of three.
+  static let mostBeyond = 0.25
 }
 
 /// Chooses between rigid, affine and bent, and decides whether a person has to look.
@@ -138,8 +140,11 @@ struct RegistrationJudge {
     {
       reasons.append(.residualTooLarge)
     }
-    let stray = strayTissue(chosen).share
-    if stray > RegistrationGates.mostStray { reasons.append(.pieceMoved) }
+    let pieces = strayTissue(chosen)
+    let stray = pieces.share
+    if stray > RegistrationGates.mostStray || pieces.beyondShare > RegistrationGates.mostBeyond {
+      reasons.append(.pieceMoved)
+    }
     let status = reasons.isEmpty ? RegistrationStatus.ok : .needsReview
     let transform = SectionTransform(
       fixed: run.fixedImage.frame, moving: run.movingImage.frame, affine: chosen.affine,

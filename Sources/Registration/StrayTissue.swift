@@ -4,6 +4,16 @@ struct StrayTissue {
   let fixedShare: Double
   /// Of the moving tissue, the share that lies in such pieces or beyond the fixed slide.
   let movingShare: Double
+  /// Of the fixed tissue, the share that the moving slide does not show.
+  let fixedBeyond: Double
+  /// Of the moving tissue, the share that lies beyond the fixed slide.
+  let movingBeyond: Double
+
+  /// What lies beyond the other slide on both sides.
+  ///
+  /// A section that is cut off lies beyond on one side alone; in a row of sections that is mapped one section off,
+  /// a whole section does on either side.
+  var beyondShare: Double { min(fixedBeyond, movingBeyond) }
 
   /// What both sections have elsewhere than the other.
   ///
@@ -30,6 +40,9 @@ struct StrayTissue {
     let whole = movingArea / (fixed.pixelSize * fixed.pixelSize)
     let beyond = max(0, whole - Double(movingCells.total))
     movingShare = (Double(movingCells.stray) + beyond) / max(1, whole)
+    movingBeyond = beyond / max(1, whole)
+    let fixedCount = known.indices.count { fixed.valid[$0] > 0.5 && fixed.tissue[$0] > 0.5 }
+    fixedBeyond = Double(fixedCount - fixedCells.total) / Double(max(1, fixedCount))
   }
 
   private static func cells(

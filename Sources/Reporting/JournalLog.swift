@@ -60,7 +60,7 @@ public struct JournalLog: Sendable {
   ) {
     let tail = fields.map { " \($0.key)=\(Self.quoted($0.value))" }.joined()
     // One event, one line, whatever a file is called.
-    let text = Self.oneLine(event) + tail
+    let text = OneLine.of(event) + tail
     switch style {
     case .journal: sink.write("<\(priority.rawValue)>\(text)\n")
     case .plain(let isColored):
@@ -83,14 +83,8 @@ public struct JournalLog: Sendable {
   }
 
   private static func quoted(_ value: String) -> String {
-    let line = oneLine(value)
+    let line = OneLine.of(value)
     let isPlain = !line.isEmpty && line.allSatisfy { $0 != " " && $0 != "\"" && $0 != "=" }
     return isPlain ? line : "\"\(line.replacing("\"", with: "'"))\""
-  }
-
-  private static func oneLine(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
   }
 }

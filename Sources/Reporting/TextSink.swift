@@ -27,7 +27,11 @@ public struct TextSink: Sendable {
         let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
         if count > 0 {
           bytes = bytes.dropFirst(count)
-        } else if errno != EINTR && errno != EAGAIN {
+        } else if errno == EAGAIN {
+          // Another program has made the stream one that does not wait.
+          var stream = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+          poll(&stream, 1, -1)
+        } else if errno != EINTR {
           return
         }
       }

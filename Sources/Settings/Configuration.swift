@@ -93,7 +93,11 @@ public struct Configuration: Sendable {
     if entry.isMap, case .object(let old)? = resolved[entry.path]?.value,
       case .object(let new) = merged
     {
-      merged = .object(old.merging(new) { $1 })
+      // Two spellings of one name would leave it to chance which of them counts.
+      let names = Set(new.keys.map { $0.lowercased() })
+      let kept =
+        entry.ignoresCase ? old.filter { !names.contains($0.key.lowercased()) } : old
+      merged = .object(kept.merging(new) { $1 })
     }
     guard let meaning = entry.read(merged) else {
       throw .unusableValue(

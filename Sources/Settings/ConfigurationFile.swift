@@ -24,7 +24,13 @@ public struct ConfigurationFile: Sendable {
     try add(path, to: &configuration)
     let folder = path + ".d"
     // A folder that is not there adds nothing.
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    guard FileManager.default.fileExists(atPath: folder) else { return configuration }
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: folder)
+    } catch {
+      throw .unreadable(path: folder, reason: "permission or not a folder")
+    }
     for name in names.sorted() where name.hasSuffix(".json5") && !name.hasPrefix(".") {
       try add("\(folder)/\(name)", to: &configuration)
     }

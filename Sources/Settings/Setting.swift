@@ -6,16 +6,19 @@ public struct SettingKind<Value: Sendable>: Sendable {
   let read: @Sendable (SettingValue) -> Value?
   /// Whether the value is an object with keys of the user's choice.
   let isMap: Bool
+  /// Whether keys that differ in the case of letters are one.
+  let ignoresCase: Bool
   /// Turns a value before it is read, given the folder of its file; for paths.
   let locate: @Sendable (SettingValue, _ folder: String) -> SettingValue
 
   init(
-    _ expected: String, isMap: Bool = false,
+    _ expected: String, isMap: Bool = false, ignoresCase: Bool = false,
     locate: @escaping @Sendable (SettingValue, String) -> SettingValue = { value, _ in value },
     read: @escaping @Sendable (SettingValue) -> Value?
   ) {
     self.expected = expected
     self.isMap = isMap
+    self.ignoresCase = ignoresCase
     self.locate = locate
     self.read = read
   }
@@ -37,7 +40,8 @@ public struct Setting<Value: Sendable>: Sendable {
     precondition(kind.read(value) != nil, "\(path): its default \(value) is not usable")
     entry = SettingEntry(
       path: path, sentence: sentence, defaultValue: value, expected: kind.expected,
-      isMap: kind.isMap, locate: kind.locate, read: { kind.read($0) })
+      isMap: kind.isMap, ignoresCase: kind.ignoresCase, locate: kind.locate, read: { kind.read($0) }
+    )
   }
 }
 
@@ -53,6 +57,7 @@ public struct SettingEntry: Sendable {
   public let expected: String
   /// Whether the value is an object with keys of the user's choice; files add to the default's keys.
   let isMap: Bool
+  let ignoresCase: Bool
   let locate: @Sendable (SettingValue, String) -> SettingValue
   let read: @Sendable (SettingValue) -> (any Sendable)?
 }

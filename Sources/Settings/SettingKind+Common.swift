@@ -62,6 +62,13 @@ extension SettingKind where Value == Double {
       return Units.seconds(text)
     }
   }
+
+  /// A duration that is not so short that nothing would get done.
+  static func seconds(atLeast least: Double) -> Self {
+    Self("a time of at least \(least) s with its unit, such as \"60 s\" or \"10 min\"") { value in
+      seconds.read(value).flatMap { $0 >= least ? $0 : nil }
+    }
+  }
 }
 
 extension SettingKind where Value == [String] {
@@ -78,7 +85,10 @@ extension SettingKind where Value == [String] {
 extension SettingKind where Value == [String: String] {
   /// An object whose values are words of lower-case letters, such as the kinds of stain.
   static var words: Self {
-    Self("an object of kinds, such as { \"HE\": \"he\", \"*\": \"ihc\" }", isMap: true) { value in
+    Self(
+      "an object of kinds, such as { \"HE\": \"he\", \"*\": \"ihc\" }", isMap: true,
+      ignoresCase: true
+    ) { value in
       dictionary(value) { text in
         !text.isEmpty && text.allSatisfy { $0.isLowercase || $0.isNumber || $0 == "-" }
       }

@@ -29,7 +29,7 @@ public enum SettingTable {
     "A file is taken when its size and time have not changed for so long and it opens.")
   /// How often the inbox is read.
   public static let rescan = Setting<Double>(
-    "watch.rescan", .seconds, default: .text("10 s"),
+    "watch.rescan", .seconds(atLeast: 0.1), default: .text("10 s"),
     "How often the folder is read; this also finds what network shares do not announce.")
   /// How long a moving slide waits for its fixed one.
   public static let pairWait = Setting<Double>(
@@ -45,7 +45,7 @@ public enum SettingTable {
     "The wait before the second attempt; it doubles with each further one.")
   /// How long a case may take.
   public static let caseTimeout = Setting<Double>(
-    "watch.caseTimeout", .seconds, default: .text("24 h"),
+    "watch.caseTimeout", .seconds(atLeast: 1), default: .text("24 h"),
     "A case that runs longer is stopped; it counts as an attempt.")
   /// Cases at one time.
   public static let parallelCases = Setting<Int>(

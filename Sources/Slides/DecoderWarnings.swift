@@ -8,6 +8,7 @@ final class DecoderWarnings: Sendable {
   private struct Heard {
     var first: String?
     var pictureSize: (width: Int, height: Int)?
+    var hasOtherSampling = false
   }
 
   private let heard = Mutex(Heard())
@@ -17,6 +18,9 @@ final class DecoderWarnings: Sendable {
 
   /// The size of a tile's JPEG picture, where it is not the tile's.
   var pictureSize: (width: Int, height: Int)? { heard.withLock { $0.pictureSize } }
+
+  /// Whether a JPEG picture was refused for its sampling of colours, which is not the directory's.
+  var hasOtherSampling: Bool { heard.withLock { $0.hasOtherSampling } }
 
   func forget() { heard.withLock { $0 = Heard() } }
 
@@ -38,6 +42,17 @@ final class DecoderWarnings: Sendable {
           .hear(message, from: source)
         return 1
       }, Unmanaged.passUnretained(self).toOpaque())
+    TIFFOpenOptionsSetErrorHandlerExtR(
+      options,
+      { _, context, _, format, _ in
+        // tif_jpeg.c of libtiff 4.5, JPEGPreDecode: "Improper JPEG sampling factors %d,%d\nApparently should be …".
+        guard let context, let format, String(cString: format).hasPrefix("Improper JPEG sampling")
+        else { return 1 }
+        Unmanaged<DecoderWarnings>.fromOpaque(context).takeUnretainedValue().heard.withLock {
+          $0.hasOtherSampling = true
+        }
+        return 1
+      }, Unmanaged.passUnretained(self).toOpaque())
     return TIFFOpenExt(path, "rm", options)
   }
 
@@ -46,8 +61,9 @@ final class DecoderWarnings: Sendable {
       if source == "JPEGLib" {
         heard.first = heard.first ?? message
       } else {
-        // tif_jpeg.c of libtiff 4.5, JPEGPreDecode: "Improper JPEG strip/tile size, expected %ux%u, got %ux%u";
-        // other words are taken for a picture without pixels, so that no warning is lost.
+        // tif_jpeg.c of libtiff 4.5, JPEGPreDecode: "Improper JPEG strip/tile size, expected %ux%u, got %ux%u". It
+        // also tells of progressive pictures, which are whole.
+        guard message.hasPrefix("Improper JPEG strip/tile size") else { return }
         let sizes = message.split(separator: " ").last?.split(separator: "x").compactMap { Int($0) }
         let size = sizes?.count == 2 ? sizes : nil
         heard.pictureSize = (size?[0] ?? 0, size?[1] ?? 0)

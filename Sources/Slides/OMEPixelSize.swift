@@ -48,7 +48,8 @@ enum OMEPixelSize {
     var rest = text[...]
     while let open = rest.firstIndex(of: "<") {
       rest = rest[rest.index(after: open)...]
-      let tag = rest.prefix { !$0.isWhitespace && $0 != ">" && $0 != "/" }
+      // Nor beyond the next start: what a file repeats must not be read again for each one.
+      let tag = rest.prefix { !$0.isWhitespace && $0 != ">" && $0 != "/" && $0 != "<" }
       let local = tag.split(separator: ":").last ?? tag
       guard local == name else { continue }
       return attributes(rest[tag.endIndex...])

@@ -10,7 +10,7 @@ import Synchronization
 final class OpenSlideHandle: Sendable {
   private nonisolated(unsafe) let pointer: OpaquePointer
   private let path: String
-  private let failure = Mutex<String?>(nil)
+  private let failure = Mutex<SlideError?>(nil)
 
   init(path: String) throws(SlideError) {
     try OpenSlideHandle.checkReadable(path)
@@ -87,12 +87,14 @@ final class OpenSlideHandle: Sendable {
   }
 
   private func call<Value>(_ body: (OpaquePointer) -> Value) throws(SlideError) -> Value {
-    if let reason = failure.withLock({ $0 }) { throw .corrupt(path: path, reason: reason) }
+    if let error = failure.withLock({ $0 }) { throw error }
     let value = body(pointer)
     guard let message = openslide_get_error(pointer) else { return value }
-    let reason = OpenSlideHandle.oneLine(String(cString: message))
-    failure.withLock { $0 = $0 ?? reason }
-    throw .corrupt(path: path, reason: reason)
+    let error = SlideError.failedReading(path, OpenSlideHandle.oneLine(String(cString: message)))
+    throw failure.withLock { first in
+      first = first ?? error
+      return first ?? error
+    }
   }
 
   /// Tells a missing, closed or empty file from one that is no slide; OpenSlide does not.

@@ -29,8 +29,7 @@ extension Slide {
     let inside = region.intersection(levels[level].bounds)
     guard !inside.isEmpty else { return result }
     if let tiles, tiles.reads(level: level) {
-      try tiles.read(into: &result, at: region, level: level)
-      return result
+      if try tiles.read(into: &result, at: region, level: level) { return result }
     }
     if misreadLevels.contains(level) {
       throw .unsupported(path: path, reason: "level \(level) is smaller than one of its tiles")

@@ -37,7 +37,7 @@ public final class Slide: Sendable {
   /// Reads what is stored plainly; nothing where OpenSlide reads every level.
   let tiles: TIFFTileReader?
   /// Lossless levels smaller than a tile, which OpenSlide 3.4.1 reads as garbage and `tiles` cannot read.
-  let misreadLevels: Set<Int>
+  public let misreadLevels: Set<Int>
 
   /// Opens a slide.
   ///

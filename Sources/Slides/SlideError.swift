@@ -1,3 +1,5 @@
+import Glibc
+
 /// Why a slide cannot be used.
 public enum SlideError: Error, Hashable, Sendable {
   /// There is no file at the path.
@@ -20,6 +22,14 @@ public enum SlideError: Error, Hashable, Sendable {
       .corrupt(let path, _), .missingPixelSize(let path, _), .implausiblePixelSize(let path, _):
       path
     }
+  }
+}
+
+extension SlideError {
+  /// What it means that a slide that is open cannot be read on: its data are broken, or it has gone, as with a
+  /// share that went away.
+  static func failedReading(_ path: String, _ reason: String) -> SlideError {
+    access(path, R_OK) == 0 ? .corrupt(path: path, reason: reason) : .missing(path: path)
   }
 }
 

@@ -5,7 +5,7 @@ import CTIFF
 /// The pool that lends handles out sees to that.
 final class TIFFTileFile: Sendable {
   private nonisolated(unsafe) let pointer: OpaquePointer
-  /// The bytes of a decoded tile.
+  /// The bytes of a decoded tile, as it is stored.
   private let tileByteCount: Int
   private let layout: TIFFTileLayout
   private let warnings: DecoderWarnings
@@ -18,7 +18,7 @@ final class TIFFTileFile: Sendable {
     self.warnings = warnings
     self.layout = layout
     pointer = file
-    tileByteCount = layout.tileWidth * layout.tileHeight * 3
+    tileByteCount = layout.tileWidth * layout.tileHeight * layout.samples
     guard TIFFSetDirectory(file, tdir_t(directory)) == 1,
       TIFFTileLayout(file) == layout, layout.isReadable
     else { return nil }
@@ -45,8 +45,13 @@ final class TIFFTileFile: Sendable {
       TIFFReadEncodedTile(pointer, UInt32(index), $0.baseAddress, tmsize_t($0.count))
     }
     guard Int(read) == tileByteCount else { return nil }
+    if layout.samples == 1 { pixels = pixels.flatMap { [$0, $0, $0] } }
     return (pixels, warnings.first ?? shortage(ofTile: index))
   }
+
+  /// Whether the last tile was refused since its JPEG data are sampled other than the directory says, which
+  /// OpenSlide takes from the data.
+  var hasOtherSampling: Bool { warnings.hasOtherSampling }
 
   /// What a tile's picture lacks of the level; nothing where it reaches to the level's edges.
   private func shortage(ofTile index: Int) -> String? {
@@ -67,7 +72,8 @@ struct TIFFTileLayout: Hashable, Sendable {
   let tileHeight: Int
   let compression: Int32
   let photometric: Int32
-  private let samples: UInt16
+  /// Values a pixel: 1 for grey, 3 for colour.
+  let samples: Int
   private let bits: UInt16
   private let planar: UInt16
   private let orientation: UInt16
@@ -91,7 +97,8 @@ struct TIFFTileLayout: Hashable, Sendable {
     self.photometric = Int32(photometric)
     let compression: UInt16 = Self.value(file, TIFFTAG_COMPRESSION) ?? UInt16(COMPRESSION_NONE)
     self.compression = Int32(compression)
-    samples = Self.value(file, TIFFTAG_SAMPLESPERPIXEL) ?? 1
+    let samples: UInt16 = Self.value(file, TIFFTAG_SAMPLESPERPIXEL) ?? 1
+    self.samples = Int(samples)
     bits = Self.value(file, TIFFTAG_BITSPERSAMPLE) ?? 1
     planar = Self.value(file, TIFFTAG_PLANARCONFIG) ?? UInt16(PLANARCONFIG_CONTIG)
     orientation = Self.value(file, TIFFTAG_ORIENTATION) ?? UInt16(ORIENTATION_TOPLEFT)
@@ -101,16 +108,18 @@ struct TIFFTileLayout: Hashable, Sendable {
     }
   }
 
-  /// Whether all tiles are there and decode to 8-bit red, green and blue that need no turning.
+  /// Whether all tiles are there and decode to 8-bit red, green and blue, or grey, that need no turning.
   var isReadable: Bool {
     let isPlain =
-      hasEveryTile && samples == 3 && bits == 8 && planar == UInt16(PLANARCONFIG_CONTIG)
+      hasEveryTile && bits == 8 && planar == UInt16(PLANARCONFIG_CONTIG)
       && orientation == UInt16(ORIENTATION_TOPLEFT) && format == UInt16(SAMPLEFORMAT_UINT)
+    let isGrey = samples == 1 && photometric == PHOTOMETRIC_MINISBLACK
+    let isColor = samples == 3 && photometric == PHOTOMETRIC_RGB
     switch compression {
     case COMPRESSION_JPEG:
-      return isPlain && (photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_YCBCR)
+      return isPlain && (isGrey || isColor || samples == 3 && photometric == PHOTOMETRIC_YCBCR)
     case COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_DEFLATE:
-      return isPlain && photometric == PHOTOMETRIC_RGB
+      return isPlain && (isGrey || isColor)
     default:
       return false
     }

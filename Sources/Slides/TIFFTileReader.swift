@@ -39,6 +39,8 @@ final class TIFFTileReader: Sendable {
   private let cache = Mutex(Cache())
   private let failure = Mutex<SlideError?>(nil)
   private let damage = Mutex<[Key: String]>([:])
+  /// Levels that turned out to be stored other than their directory says.
+  private let refused = Mutex<Set<Int>>([])
 
   /// Finds the directories of a slide's levels; nothing where none can be read here.
   init?(path: String, levels: [SlideLevel]) {
@@ -87,7 +89,9 @@ final class TIFFTileReader: Sendable {
   }
 
   /// Whether this reader reads a level.
-  func reads(level: Int) -> Bool { directories[level] != nil }
+  func reads(level: Int) -> Bool {
+    directories[level] != nil && !refused.withLock { $0.contains(level) }
+  }
 
   /// Fills the part of a picture that lies inside a level; the rest is left as it is.
   ///
@@ -95,20 +99,23 @@ final class TIFFTileReader: Sendable {
   ///   - picture: What is filled.
   ///   - region: Where the picture lies in the level.
   ///   - level: A level that this reader reads.
-  /// - Throws: ``SlideError/corrupt(path:reason:)``.
+  /// - Returns: Whether it has; if not, the level is not one that this reader reads, which shows only now.
+  /// - Throws: ``SlideError/corrupt(path:reason:)``, or ``SlideError/missing(path:)`` where the slide has gone.
   func read(
     into picture: inout RGBImage, at region: PixelRegion, level: Int
-  ) throws(SlideError) {
-    guard let (_, layout) = directories[level] else { return }
+  ) throws(SlideError) -> Bool {
+    guard let (_, layout) = directories[level] else { return false }
     let inside = region.intersection(
       PixelRegion(x: 0, y: 0, width: layout.width, height: layout.height))
-    guard !inside.isEmpty else { return }
+    guard !inside.isEmpty else { return true }
     if let error = failure.withLock({ $0 }) { throw error }
     let across = (layout.width + layout.tileWidth - 1) / layout.tileWidth
     let file = try borrow(level: level)
     for row in (inside.y / layout.tileHeight)...((inside.maxY - 1) / layout.tileHeight) {
       for column in (inside.x / layout.tileWidth)...((inside.maxX - 1) / layout.tileWidth) {
-        let pixels = try tile(row * across + column, level: level, file: file)
+        guard let pixels = try tile(row * across + column, level: level, file: file) else {
+          return false
+        }
         let tile = PixelRegion(
           x: column * layout.tileWidth, y: row * layout.tileHeight, width: layout.tileWidth,
           height: layout.tileHeight)
@@ -117,6 +124,7 @@ final class TIFFTileReader: Sendable {
     }
     // Only a handle that did not fail is used again.
     idle.withLock { $0[level, default: []].append(file) }
+    return true
   }
 
   private static func copy(
@@ -137,7 +145,7 @@ final class TIFFTileReader: Sendable {
     }
   }
 
-  private func tile(_ index: Int, level: Int, file: TIFFTileFile) throws(SlideError) -> [UInt8] {
+  private func tile(_ index: Int, level: Int, file: TIFFTileFile) throws(SlideError) -> [UInt8]? {
     let key = Key(level: level, tile: index)
     let kept = cache.withLock { cache -> [UInt8]? in
       cache.useCount += 1
@@ -147,8 +155,12 @@ final class TIFFTileReader: Sendable {
     }
     if let kept { return kept }
     guard let (pixels, reason) = file.tile(index) else {
-      let error = SlideError.corrupt(
-        path: path, reason: "tile \(index) of level \(level) cannot be decoded")
+      if file.hasOtherSampling {
+        refused.withLock { _ = $0.insert(level) }
+        return nil
+      }
+      let error = SlideError.failedReading(
+        path, "tile \(index) of level \(level) cannot be decoded")
       throw failure.withLock { first in
         first = first ?? error
         return first ?? error
@@ -176,7 +188,7 @@ final class TIFFTileReader: Sendable {
     if let file = idle.withLock({ $0[level]?.popLast() }) { return file }
     guard let (directory, layout) = directories[level],
       let file = TIFFTileFile(path: path, directory: directory, layout: layout)
-    else { throw .corrupt(path: path, reason: "level \(level) cannot be opened again") }
+    else { throw .failedReading(path, "level \(level) cannot be opened again") }
     return file
   }
 }

@@ -91,6 +91,10 @@ public struct StartingWeights: Codable, Sendable {
       throw StainingError.unsupportedModel(
         path: path, architecture: model.card.architecture.rawValue, problem: "is no bridge")
     }
+    guard configuration.pictureChannels == 3, 256.isMultiple(of: configuration.sizeMultiple) else {
+      throw StainingError.malformedModel(
+        path: path, reason: "it does not map tiles of 256 pixels in three channels")
+    }
     do throws(NetworkError) {
       network =
         isConditional

@@ -82,9 +82,10 @@ enum Levels {
   /// `v / 127.5 − 1`: a square picture as `[size, size, 3]` in [−1, 1].
   static func values(_ image: RGBImage) -> [Float] { image.pixels.map { Float($0) / 127.5 - 1 } }
 
-  /// `(x + 1) · 127.5`, rounded half up and clamped.
+  /// `(x + 1) · 127.5`, rounded half up and clamped; 0 for what is no number.
   static func levels(_ values: some Sequence<Float>) -> [UInt8] {
-    values.map { UInt8(min(max(($0 + 1) * 127.5 + 0.5, 0), 255.5)) }
+    // The second of two numbers is what `max` gives where the first is none.
+    values.map { $0.isNaN ? 0 : UInt8(min(max(($0 + 1) * 127.5 + 0.5, 0), 255.5)) }
   }
 
   /// The levels of a square picture.

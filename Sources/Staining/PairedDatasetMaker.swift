@@ -221,6 +221,15 @@ public struct PairedDatasetMaker: Sendable {
     try requireSame(options.tileSize, index.tileSize, "tile")
     try requireSame(options.splitUnit, index.splitUnit, "split-by")
     try requireSame(options.shares, index.shares, "split")
+    if let coarsest = try pixelSizes().max(), !options.isForced,
+      coarsest > ConversionOptions.coarsestFactor * index.pixelSizeMicrons
+    {
+      throw StainingError.datasetConflict(
+        path: folder,
+        problem: "has \(HumanText.fixed(index.pixelSizeMicrons, decimals: 2)) µm a pixel, "
+          + "the slides have \(HumanText.fixed(coarsest, decimals: 2))",
+        advice: "make a new data set, or pass --force to enlarge them")
+    }
     return index
   }
 
@@ -247,6 +256,6 @@ public struct PairedDatasetMaker: Sendable {
   static func input(_ path: String) throws -> DatasetIndex.Input {
     DatasetIndex.Input(
       file: URL(fileURLWithPath: path).lastPathComponent,
-      hash: try ContentHash.hexadecimal(ofFile: path, endsOnly: true))
+      hash: try SlideFiles.hash(of: path))
   }
 }

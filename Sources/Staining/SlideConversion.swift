@@ -92,11 +92,11 @@ public struct SlideConversion: Sendable {
     self.modelPath = modelPath
     architecture = model.card.architecture
     let region = try options.region.map {
-      try Self.outputRegion($0, slide: slide, own: own, pixelSize: source.pixelSize)
+      try Self.outputRegion($0, of: source, own: own)
     }
     plan = TilePlan(
       width: source.width, height: source.height, overlap: options.overlap, region: region)
-    let sourceHash = try ContentHash.hexadecimal(ofFile: slide.path, endsOnly: true)
+    let sourceHash = try Self.hash(of: slide)
     converter = try model.converter(
       path: modelPath, plan: plan, options: options,
       noiseKey: Self.noiseKey(sourceHash: sourceHash, seed: options.bridge.seed),
@@ -111,6 +111,15 @@ public struct SlideConversion: Sendable {
         name: URL(fileURLWithPath: slide.path).deletingPathExtension().lastPathComponent,
         isVirtualStain: model.card.architecture != .identity, provenance: provenance),
       software: "restain \(restainVersion)")
+  }
+
+  /// The hash of the slide's files; a slide that was open and cannot be read any more has gone or is broken.
+  private static func hash(of slide: Slide) throws(SlideError) -> String {
+    do {
+      return try SlideFiles.hash(of: slide.path)
+    } catch {
+      throw .unreadable(path: slide.path, reason: error.systemReason)
+    }
   }
 
   /// Converts, and writes the pyramid; takes an interrupted conversion of the same kind up.
@@ -268,7 +277,7 @@ public struct SlideConversion: Sendable {
           resuming: path, width: width, height: height, options: pyramidOptions, force: replaces,
           threadCount: threadCount)
       } catch PyramidError.notResumable where replaces {
-        PyramidWriter.discardCheckpoint(path: path)
+        // Begun anew below, once nobody else writes it.
       }
     }
     return try PyramidWriter(
@@ -278,8 +287,9 @@ public struct SlideConversion: Sendable {
 
   /// A region of level 0 in pixels of the output.
   private static func outputRegion(
-    _ region: PixelRegion, slide: Slide, own: PixelSize, pixelSize: PixelSize
+    _ region: PixelRegion, of source: SlideSource, own: PixelSize
   ) throws(StainingError) -> PixelRegion {
+    let (slide, pixelSize) = (source.slide, source.pixelSize)
     let inside = region.intersection(
       PixelRegion(x: 0, y: 0, width: slide.width, height: slide.height))
     guard !inside.isEmpty else {
@@ -289,8 +299,9 @@ public struct SlideConversion: Sendable {
     let noise = 1e-6
     func scaled(_ value: Int, _ ratio: Double) -> Double { Double(value) * ratio }
     let (ratioX, ratioY) = (own.x / pixelSize.x, own.y / pixelSize.y)
-    let left = Int((scaled(inside.x, ratioX) + noise).rounded(.down))
-    let top = Int((scaled(inside.y, ratioY) + noise).rounded(.down))
+    // The last column of the slide may lie beyond that of the output, whose number is rounded.
+    let left = min(Int((scaled(inside.x, ratioX) + noise).rounded(.down)), source.width - 1)
+    let top = min(Int((scaled(inside.y, ratioY) + noise).rounded(.down)), source.height - 1)
     let right = Int((scaled(inside.maxX, ratioX) - noise).rounded(.up))
     let bottom = Int((scaled(inside.maxY, ratioY) - noise).rounded(.up))
     return PixelRegion(x: left, y: top, width: max(1, right - left), height: max(1, bottom - top))

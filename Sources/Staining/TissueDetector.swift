@@ -87,8 +87,15 @@ public struct TissueDetector: Hashable, Sendable {
 
   /// Deviation of luminance below which a block may be glass.
   private static let flatness = 3.0
-  /// Flat blocks darker than this are not taken for glass.
+  /// Flat blocks darker than this are not taken for glass, unless they are grey.
   private static let darkestGlass = 180.0
+  /// Nor are grey ones darker than this: a slide scanned with little light.
+  private static let darkestGreyGlass = 110.0
+  /// Colours whose channels differ by less are grey.
+  private static let greyRange = 15.0
+
+  /// What glass looks like where a slide does not show any.
+  private static let standardGlass = [245.0, 245.0, 245.0]
 
   private struct Block {
     var red: Double
@@ -103,15 +110,18 @@ public struct TissueDetector: Hashable, Sendable {
     var histogram = [Int](repeating: 0, count: 256)
     for block in flat { histogram[min(255, Int(block.luminance))] += 1 }
     let least = max(1, flat.count / 100)
-    guard let level = histogram.lastIndex(where: { $0 >= least }), Double(level) >= darkestGlass
-    else { return [245, 245, 245] }
+    guard let level = histogram.lastIndex(where: { $0 >= least }),
+      Double(level) >= darkestGreyGlass
+    else { return standardGlass }
     // The shared level and what noise spreads around it.
     let shared = flat.filter { abs($0.luminance - Double(level)) <= 4 }
     let count = Double(shared.count)
-    return [
+    let color = [
       shared.reduce(0) { $0 + $1.red } / count, shared.reduce(0) { $0 + $1.green } / count,
       shared.reduce(0) { $0 + $1.blue } / count,
     ]
+    let range = (color.max() ?? 0) - (color.min() ?? 0)
+    return Double(level) >= darkestGlass || range < greyRange ? color : standardGlass
   }
 
   /// Whether a quarter of a block's pixels or more have a colour that fills what was left out.

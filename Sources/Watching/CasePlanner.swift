@@ -1,4 +1,5 @@
 import Foundation
+import Reporting
 
 /// Which waiting jobs may run: those whose case is complete, and those that have waited long enough.
 ///
@@ -33,7 +34,7 @@ struct CasePlanner {
     var orders: [Order] = []
     for record in records where record.state == .waiting && record.moving != nil {
       let fixed = fixedSection(of: record, in: records, isPresent)
-      let hasWaited = now >= deadline(record)
+      let hasWaited = now >= deadline(record, now: now)
       guard fixed != nil || !arriving.contains(record.group) && (isOnce || hasWaited) else {
         continue
       }
@@ -48,16 +49,23 @@ struct CasePlanner {
   func nextDeadline(_ records: [JobRecord], after now: Date) -> Date? {
     guard !isOnce else { return nil }
     return records.filter { $0.state == .waiting && $0.moving != nil }
-      .map(deadline).filter { $0 > now }.min()
+      .map { deadline($0, now: now) }.filter { $0 > now }.min()
   }
 
   /// When a moving section has waited long enough for a fixed one.
-  private func deadline(_ record: JobRecord) -> Date {
-    max(record.created.addingTimeInterval(pairWaitSeconds), record.nextAttempt ?? .distantPast)
+  ///
+  /// Where that is longer from now than it may wait at all, the clock has been set back: it has waited.
+  private func deadline(_ record: JobRecord, now: Date) -> Date {
+    let deadline = max(
+      record.created.addingTimeInterval(pairWaitSeconds), record.nextAttempt ?? .distantPast)
+    return deadline > now.addingTimeInterval(pairWaitSeconds + Self.clockTolerance) ? now : deadline
   }
 
+  /// Seconds by which a clock may be set while jobs wait.
+  private static let clockTolerance = 60.0
+
   /// The job's own fixed section, else the newest of its group that waits, else one that other jobs use.
-  private func fixedSection(
+  func fixedSection(
     of record: JobRecord, in records: [JobRecord], _ isPresent: (SlideIdentity) -> Bool
   ) -> SlideIdentity? {
     let group = records.filter { $0.group == record.group && $0.id != record.id }
@@ -86,7 +94,7 @@ struct CasePlanner {
   static func folderName(_ text: String) -> String {
     let plain = String(
       String.UnicodeScalarView(
-        text.unicodeScalars.map { $0 == "/" || $0.value < 0x20 || $0.value == 0x7F ? "_" : $0 }))
+        text.unicodeScalars.map { $0 == "/" || OneLine.isControl($0) ? "_" : $0 }))
     return plain.hasPrefix(".") || plain.hasPrefix("-") || plain.isEmpty ? "_" + plain : plain
   }
 }

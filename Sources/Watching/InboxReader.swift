@@ -1,12 +1,13 @@
 #if canImport(Glibc)
 import Glibc
 #endif
+import Reporting
 
 /// Lists the slides of the inbox; only looks, never writes.
 ///
 /// Slides lie in the inbox itself or in a subfolder, which is a case. Files that are being written
-/// elsewhere show by their names (`.x`, `~x`, `x.part`, `x.partial`, `x.tmp`) and are left alone. An
-/// `.mrxs` slide is the file and the folder of the same name.
+/// elsewhere show by their names (`.x`, `~x`, `x.part`, `x.partial`, `x.tmp`) and are left alone. A
+/// slide of several files, such as `.mrxs`, changes when one of them does.
 public struct InboxReader: Sendable {
   /// The watched folder.
   public let inbox: String
@@ -16,10 +17,11 @@ public struct InboxReader: Sendable {
   ///
   /// - Parameters:
   ///   - inbox: The watched folder.
-  ///   - extensions: The extensions of slides, in any case of letters.
+  ///   - extensions: The extensions of slides, in any case of letters, with or without the dot.
   public init(inbox: String, extensions: [String]) {
     self.inbox = inbox
-    self.extensions = Set(extensions.map { $0.lowercased() })
+    self.extensions = Set(
+      extensions.map { ($0.hasPrefix(".") ? String($0.dropFirst()) : $0).lowercased() })
   }
 
   /// What the inbox holds at one moment.
@@ -92,14 +94,7 @@ public struct InboxReader: Sendable {
   /// Sizes and times of a slide as they are now; nil if there is no such file.
   static func signature(ofSlide path: String) -> SlideSighting.Signature? {
     guard let status = status(path), status.st_mode & S_IFMT == S_IFREG else { return nil }
-    var statuses = [status]
-    if path.lowercased().hasSuffix(".mrxs") {
-      let companion = String(path.dropLast(5))
-      statuses += (names(in: companion)?.names ?? []).compactMap {
-        Self.status("\(companion)/\($0)")
-      }
-    }
-    return signature(statuses)
+    return signature([status] + SlideFiles.companions(of: path).compactMap(Self.status))
   }
 
   private static func signature(_ statuses: [stat]) -> SlideSighting.Signature {

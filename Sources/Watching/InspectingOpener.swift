@@ -41,9 +41,20 @@ public struct InspectingOpener: SlideOpener {
     }
   }
 
+  private static let logPrefix = "inspect-"
+
+  /// Removes the logs of openings during which a service ended.
+  static func removeLogs(in folder: String) {
+    // A folder that cannot be read holds none that could be removed.
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    for name in names where name.hasPrefix(logPrefix) && name.hasSuffix(".log") {
+      unlink("\(folder)/\(name)")
+    }
+  }
+
   private func start(_ path: String, answer: @escaping @Sendable (SlideAnswer) -> Void) {
     let attempt = Attempt(answer)
-    let log = "\(logFolder)/inspect-\(UUID().uuidString).log"
+    let log = "\(logFolder)/\(Self.logPrefix)\(UUID().uuidString).log"
     @Sendable func finish(_ end: ChildProcess.End) {
       defer { unlink(log) }
       let said =

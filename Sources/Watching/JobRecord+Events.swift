@@ -45,6 +45,15 @@ public struct RetryRule: Sendable, Equatable {
   }
 }
 
+extension JobRecord {
+  /// Whether a queued job may be tried: its wait is over, or longer than any wait, since the clock has been set back.
+  func isDue(now: Date) -> Bool {
+    guard let nextAttempt else { return true }
+    return nextAttempt <= now
+      || nextAttempt > now.addingTimeInterval(RetryRule.longestDelaySeconds + 60)
+  }
+}
+
 /// What happens to a job: one method an event. Saving the record is the caller's.
 extension JobRecord {
   /// The job may run: its case is complete, or it has waited long enough.
@@ -173,5 +182,9 @@ extension JobRecord {
   private mutating func change(to state: JobState, note: String?, now: Date) {
     self.state = state
     history.append(Event(time: now, state: state, note: note))
+    // How it began and what happened last tell enough of a job that is tried for days.
+    if history.count > Self.longestHistory { history.remove(at: Self.longestHistory / 2) }
   }
+
+  private static let longestHistory = 100
 }

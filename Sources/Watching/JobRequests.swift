@@ -62,7 +62,7 @@ extension JobStore {
       return .applied
     } catch {
       guard case .locked = error else { throw error }
-      try DurableFile.write(Data(), to: "\(requestsFolder)/\(record.id).\(request.rawValue)")
+      try DurableFile.write(Data(), to: requestPath(request, of: record.id))
       return .submitted
     }
   }
@@ -78,16 +78,22 @@ extension JobStore {
     }
   }
 
-  /// Takes what has been asked while the service runs.
-  func takeRequests() -> [(id: String, request: JobRequest)] {
+  /// What has been asked while the service runs.
+  func requests() -> [(id: String, request: JobRequest)] {
     // A folder that cannot be read holds no request.
     let names = (try? FileManager.default.contentsOfDirectory(atPath: requestsFolder)) ?? []
     return names.sorted().compactMap { name in
       guard let dot = name.lastIndex(of: "."),
         let request = JobRequest(rawValue: String(name[name.index(after: dot)...]))
       else { return nil }
-      unlink("\(requestsFolder)/\(name)")
       return (String(name[..<dot]), request)
     }
+  }
+
+  /// Takes a request away that has been met or makes no sense any more.
+  func remove(_ request: JobRequest, of id: String) { unlink(requestPath(request, of: id)) }
+
+  private func requestPath(_ request: JobRequest, of id: String) -> String {
+    "\(requestsFolder)/\(id).\(request.rawValue)"
   }
 }

@@ -6,7 +6,8 @@ import Glibc
 public struct StateLock: ~Copyable {
   private let descriptor: Int32
 
-  /// Takes the lock of a state folder, which must be there.
+  /// Takes the lock of a state folder, which must be there, trying for half a second: `restain jobs` holds it for
+  /// a moment.
   ///
   /// - Throws: ``WatchError/locked(path:)`` if another process has it,
   ///   ``WatchError/unwritable(path:reason:)`` if the lock file cannot be made.
@@ -17,9 +18,19 @@ public struct StateLock: ~Copyable {
       throw .unwritable(path: path, reason: String(cString: strerror(errno)))
     }
     DurableFile.giveToOwner(ofFolderOf: path, descriptor)
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      close(descriptor)
-      throw .locked(path: folder)
+    var attempts = 50
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      let code = errno
+      guard code == EWOULDBLOCK || code == EINTR else {
+        close(descriptor)
+        throw .unwritable(path: path, reason: String(cString: strerror(code)))
+      }
+      attempts -= 1
+      guard attempts > 0 else {
+        close(descriptor)
+        throw .locked(path: folder)
+      }
+      usleep(10_000)
     }
     self.descriptor = descriptor
   }

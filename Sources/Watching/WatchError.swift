@@ -1,3 +1,5 @@
+import Glibc
+
 /// What can be wrong with the service as a whole; a job's own failure is kept in its record.
 public enum WatchError: Error, Equatable, Sendable {
   /// The watched folder cannot be read.
@@ -25,7 +27,8 @@ extension WatchError: CustomStringConvertible {
     case .unreadableInbox(let path, let reason):
       "\(path): cannot be read (\(reason)); give watch.inbox a folder that the service may read"
     case .unwritable(let path, let reason):
-      "\(path): cannot be written (\(reason)); give the service the right to write there"
+      "\(path): cannot be written (\(reason)); "
+        + (Self.isFull(reason) ? "free some disk" : "give the service the right to write there")
     case .unreadable(let path, let reason):
       "\(path): cannot be read (\(reason)); give those who use the journal the right to read it"
     case .locked(let path):
@@ -38,5 +41,9 @@ extension WatchError: CustomStringConvertible {
     case .wrongState(let id, let state, let request):
       "\(id): is \(state) and cannot be \(request); see restain jobs show \(id)"
     }
+  }
+
+  private static func isFull(_ reason: String) -> Bool {
+    [ENOSPC, EDQUOT].contains { reason == String(cString: strerror($0)) }
   }
 }

@@ -87,7 +87,7 @@ extension WatchService {
     let key = PathKey(path)
     let hash: String
     do {
-      hash = try ContentHash.hexadecimal(ofFile: path, endsOnly: true)
+      hash = try SlideFiles.hash(of: path)
     } catch {
       guard rejection != nil, InboxReader.signature(ofSlide: path) != nil else {
         // It went away after it had been opened; the next reading of the inbox tells.
@@ -120,7 +120,7 @@ extension WatchService {
       announceEnd(record)
     } else {
       // It may have been given up before, and opens now.
-      FailureReport.remove(caseName: rejectedName(arrival), outbox: plan.outbox)
+      FailureReport.remove(slide, caseName: rejectedName(arrival), outbox: plan.outbox)
       log(
         .information, "slide taken",
         ["job": id, "slide": path, "stain": stain, "kind": record.kind ?? ""])
@@ -151,27 +151,48 @@ extension WatchService {
 
   /// Queues the jobs whose case is complete or has waited long enough.
   func queueWhatIsComplete() {
-    guard !isStopping else { return }
+    // While the inbox is away nobody knows which sections are there.
+    guard !isStopping, !isInboxGone else { return }
     let arriving = Set(
       arrivals.values.filter { $0.rule.isUnderWay && $0.section.isFixed }.map(\.section.group))
     let orders = plan.planner.orders(
       jobs, arriving: arriving, isPresent: isPresent, mayName: plan.mayName,
       now: date)
     for order in orders {
-      guard var record = records[order.id] else { continue }
-      record.queue(caseName: order.caseName, fixed: order.fixed, now: date)
-      save(record)
-      // The fixed section is in the job from now on and does not wait on its own any more.
-      for waiting in records.values
-      where waiting.state == .waiting && waiting.moving == nil && waiting.fixed == order.fixed {
-        forget(waiting.id)
-      }
+      guard let record = records[order.id] else { continue }
+      queue(record, caseName: order.caseName, fixed: order.fixed)
       log(
         .information, "job queued",
         [
           "job": record.id, "case": order.caseName, "moving": record.moving?.path ?? "",
           "fixed": order.fixed?.path ?? "none",
         ])
+    }
+  }
+}
+
+extension WatchService {
+  /// Queues a job; its fixed section is in it from now on and does not wait on its own any more.
+  private func queue(_ record: JobRecord, caseName: String, fixed: SlideIdentity?) {
+    var record = record
+    record.queue(caseName: caseName, fixed: fixed, now: date)
+    save(record)
+    for waiting in records.values
+    where waiting.state == .waiting && waiting.moving == nil && waiting.fixed == fixed {
+      forget(waiting.id)
+    }
+  }
+
+  /// Gives jobs that wait for their turn without a fixed section one that has come meanwhile.
+  func pairLateSections() {
+    for record in jobs where record.state == .queued && record.fixed == nil {
+      guard let caseName = record.caseName,
+        let fixed = plan.planner.fixedSection(of: record, in: jobs, isPresent)
+      else { continue }
+      queue(record, caseName: caseName, fixed: fixed)
+      log(
+        .information, "job has a fixed section now",
+        ["job": record.id, "case": caseName, "fixed": fixed.path])
     }
   }
 }

@@ -29,6 +29,7 @@ extension WatchService {
   /// What a service before this one left running goes on; nothing is lost and nothing runs twice.
   func recover() throws(WatchError) {
     try store.prepare()
+    InspectingOpener.removeLogs(in: store.folder)
     let contents = try store.load()
     for path in contents.damaged {
       log(.warning, "\(path): is no job file; it is set aside as \(path).damaged")
@@ -56,9 +57,9 @@ extension WatchService {
   /// Starts workers while jobs, room and disk last, for slides that are there.
   func startWorkers() {
     guard !isStopping, !isInboxGone else { return }
+    pairLateSections()
     let queued = jobs.filter { record in
-      (record.state == .queued || record.state == .interrupted)
-        && record.nextAttempt ?? date <= date
+      (record.state == .queued || record.state == .interrupted) && record.isDue(now: date)
     }
     guard !queued.isEmpty else {
       isPaused = false
@@ -148,9 +149,13 @@ extension WatchService {
     }
   }
 
-  /// An end with unusable input, as one with missing input where a slide went away meanwhile.
+  /// An end with unusable input or a failed step, as one with missing input where a slide went away meanwhile.
   private func withoutOutage(_ end: WorkerEnd, of record: JobRecord) -> WorkerEnd {
-    guard case .exited(65, let message) = end else { return end }
+    let message: String?
+    switch end {
+    case .exited(65, let text), .failedStep(let text): message = text
+    default: return end
+    }
     let isThere = [record.moving, record.fixed].compactMap(\.self).allSatisfy {
       InboxReader.signature(ofSlide: $0.path) == $0.signature
     }
@@ -183,11 +188,13 @@ extension WatchService {
     switch record.state {
     case .done:
       log(.information, "job finished", fields)
-      FailureReport.remove(caseName: record.caseName ?? record.id, outbox: plan.outbox)
+      FailureReport.remove(
+        record.slide, caseName: record.caseName ?? record.id, outbox: plan.outbox)
       surroundings.events?.result(record)
     case .needsReview:
       log(.warning, "job needs review", fields)
-      FailureReport.remove(caseName: record.caseName ?? record.id, outbox: plan.outbox)
+      FailureReport.remove(
+        record.slide, caseName: record.caseName ?? record.id, outbox: plan.outbox)
       troubled.insert(record.id)
       surroundings.events?.result(record)
     case .failed:
@@ -216,7 +223,12 @@ extension WatchService {
 
   /// Asks a worker to stop in good order.
   func askToEnd(_ id: String, reason: Ending.Reason) {
-    guard let run = running[id], run.ending == nil else { return }
+    guard let run = running[id] else { return }
+    guard run.ending == nil else {
+      // It ends already; but a job that is cancelled does not go on with the next service.
+      if reason == .cancel { running[id]?.ending?.reason = .cancel }
+      return
+    }
     running[id]?.ending = Ending(reason: reason, askedSeconds: now)
     run.worker.terminate()
   }
@@ -235,10 +247,13 @@ extension WatchService {
     }
   }
 
-  /// What people have asked for with `restain jobs`.
+  /// What people have asked for with `restain jobs`; a request stays on disk until the journal holds its effect.
   func takeRequests() {
-    for (id, request) in store.takeRequests() {
-      guard var record = records[id], request.suits(record.state) else { continue }
+    for (id, request) in store.requests() {
+      guard var record = records[id], request.suits(record.state) else {
+        if !unsaved.contains(id) { store.remove(request, of: id) }
+        continue
+      }
       if request == .cancel, running[id] != nil {
         askToEnd(id, reason: .cancel)
         continue
@@ -251,6 +266,7 @@ extension WatchService {
         request.apply(to: &record, now: date)
         save(record)
       }
+      if !unsaved.contains(id) { store.remove(request, of: id) }
       log(.notice, "job asked to \(request.rawValue)", ["job": id, "case": record.caseName ?? ""])
     }
   }

@@ -62,7 +62,7 @@ public final class WatchService {
   /// Why the service asked a worker to stop, and when.
   struct Ending {
     enum Reason { case stop, cancel, timeout }
-    let reason: Reason
+    var reason: Reason
     let askedSeconds: Double
     var isKilled = false
   }
@@ -144,8 +144,10 @@ public final class WatchService {
 
   /// Whether nothing is left to do for a service that runs once.
   public var isFinished: Bool {
-    guard running.isEmpty, messages.isEmpty, unsaved.isEmpty else { return false }
+    guard running.isEmpty, messages.isEmpty else { return false }
+    // A journal that cannot be written holds no stop up: the next service takes up what it finds there.
     guard !isStopping else { return true }
+    guard unsaved.isEmpty else { return false }
     guard hasScanned else { return false }
     let isUnderWay = arrivals.values.contains { $0.rule.isUnderWay }
     let isOpen = records.values.contains { record in
@@ -162,6 +164,9 @@ public final class WatchService {
 
   /// Whether a job failed or needs review in this run, or could not be started since its slide is gone.
   public var hasTrouble: Bool { !troubled.isEmpty }
+
+  /// Whether something in the inbox could not be looked at when it was last read.
+  public var hasUnreadInbox: Bool { !inboxProblems.isEmpty }
 
   /// Whether a worker is at work.
   public var hasWorkers: Bool { !running.isEmpty }
@@ -202,8 +207,8 @@ public final class WatchService {
     records.values.sorted(by: JobRecord.isBefore)
   }
 
-  /// The folders whose changes matter.
-  public var folders: [String] { reader.folders() }
+  /// The folders whose changes matter: the inbox's, and that of what persons ask for.
+  public var folders: [String] { reader.folders() + [store.requestsFolder] }
 }
 
 // MARK: - What is due
@@ -282,7 +287,8 @@ extension WatchService {
 
   private func secondsToNextEvent() -> Double {
     guard messages.isEmpty else { return 0 }
-    var next = nextScanSeconds - now
+    // A service that stops reads the inbox no more.
+    var next = isStopping ? 1 : nextScanSeconds - now
     if surroundings.notifier.watchdogSeconds != nil { next = min(next, nextWatchdogSeconds - now) }
     for record in records.values {
       if let attempt = record.nextAttempt, record.state == .queued || record.state == .interrupted {

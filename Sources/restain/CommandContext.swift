@@ -143,13 +143,13 @@ extension CommandContext {
 
   /// Reports an error that does not end the command, such as one slide of several.
   func report(_ error: any Error) {
-    events?.error(ErrorMapping.message(error))
-    say(ErrorMapping.message(error))
+    events?.error(error.message)
+    say(error.message)
   }
 
   private func say(_ text: String) {
     progress.clearLine()
-    diagnostics.write("restain: \(text)\n")
+    diagnostics.write("restain: \(OneLine.of(text))\n")
   }
 }
 

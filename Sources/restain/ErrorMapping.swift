@@ -70,6 +70,7 @@ enum ErrorMapping {
       case .otherCase, .badManifest, .cannotWrite: .outputBlocked
       case .cannotRead: .unusableInput
       case .nothingToDo: .configuration
+      case .needsMemory: .usage
       case .diskFull, .locked: .temporary
       }
     case let error as WatchError:
@@ -85,12 +86,5 @@ enum ErrorMapping {
     case let error as CommandError: error.exitStatus
     default: .failure
     }
-  }
-
-  /// The one line that tells of an error: `subject: problem; next step`.
-  static func message(_ error: any Error) -> String {
-    // A Foundation error's description is a dump of its fields.
-    if type(of: error) is NSError.Type || error is CocoaError { return error.systemReason }
-    return String(describing: error)
   }
 }

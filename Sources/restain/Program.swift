@@ -26,7 +26,7 @@ enum Program {
       }
       return .success
     } catch {
-      diagnostics.write("restain: \(ErrorMapping.message(error))\n")
+      diagnostics.write("restain: \(error.message)\n")
       return ErrorMapping.exitStatus(error)
     }
   }
@@ -70,7 +70,7 @@ enum Program {
         return (status, message)
       }
       context.report(error)
-      return (ErrorMapping.exitStatus(error), ErrorMapping.message(error))
+      return (ErrorMapping.exitStatus(error), error.message)
     }
   }
 

@@ -90,8 +90,13 @@ struct PyramidResumeTests {
     try Data(contentsOf: partial).dropLast(1).write(to: partial)
     #expect(
       reason { try resume(options()) } == "the partial file is shorter than its checkpoint")
-    // Starting anew does away with all of it.
-    _ = try PyramidWriter(path: path, width: 300, height: 600, options: options())
+    // Starting anew does away with all of it, but only when told to.
+    let begun = "another command's unfinished work lies there"
+    #expect(
+      reason { _ = try PyramidWriter(path: path, width: 300, height: 600, options: options()) }
+        == begun)
+    #expect(try names.count == 2)
+    _ = try PyramidWriter(path: path, width: 300, height: 600, options: options(), force: true)
     #expect(try names == [])
   }
 }

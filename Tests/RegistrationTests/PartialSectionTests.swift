@@ -85,6 +85,14 @@ struct PartialSectionTests {
     #expect(moved.report.reasons.contains(.pieceMoved), "\(moved.report.strayShare)")
   }
 
+  @Test("a row of sections that is mapped one section off needs a person's eye")
+  func ribbon() {
+    let result = SectionRegistration.register(
+      fixed: board([51, 52], columns: 2, isBrown: false),
+      moving: board([53, 51], columns: 2, isBrown: true))
+    #expect(result.report.reasons.contains(.pieceMoved), "\(result.report.reasons)")
+  }
+
   @Test("one piece that fits among others that do not is no registration of the section")
   func others() {
     let fixed = board((51...62).map { $0 }, columns: 4, isBrown: false)

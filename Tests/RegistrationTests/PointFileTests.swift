@@ -37,6 +37,7 @@ struct PointFileTests {
     #expect(try landmarks("id,x,y\n7,1,2\n8,1,2\n", ",X,Y\n8,3,4\n") == ["8"])
     // A first column of three is the name, whatever it is called.
     #expect(try landmarks("name,x,y\na,1,2\nb,1,2\n", "id,x,y\nb,1,2\n") == ["b"])
+    #expect(try landmarks("x,y,name\n1,2,a\n3,4,b\n", "x,y,name\n5,6,b\n7,8,c\n") == ["b"])
     #expect(try landmarks("x,y\n1,2\n3,4\n", "x,y,class\n1,2,c\n3,4,c\n") == ["0", "1"])
     for (fixed, moving) in [
       ("id,x,y\n1,1,2\n2,3,4\n", "x,y\n1,2\n3,4\n"), ("x,y\n1,2\n", "name,x,y\n0,1,2\n"),
@@ -131,6 +132,33 @@ struct PointFileTests {
     #expect(result.contains(#"[[[[11,-4],[12,-3],[11,-4]]]]"#))
     #expect(result.contains(#"[[13,-1,9],[15,1,9]]"#))
     #expect(result.contains(#""coordinates":[5,5],"isLocked":true,"name":"kept""#))
+  }
+
+  @Test("an ellipse becomes the polygon that it is, and objects inside others move with them")
+  func objects() throws {
+    let text = """
+      {"type":"Feature","geometry":{"type":"Polygon","isEllipse":true,"coordinates":[[[0,0],[1,0],[0,0]]]},
+       "properties":{"childObjects":[
+         {"type":"Feature","geometry":{"type":"Point","coordinates":[1,2]},"properties":{"children":[
+           {"type":"Feature","geometry":{"type":"Point","coordinates":[3,4]},"properties":{}}]}}]}}
+      """
+    let moved = try GeometryFile(data: Data(text.utf8), name: "t").mapped(shift).data()
+    let result = String(decoding: moved, as: UTF8.self)
+    #expect(!result.contains("isEllipse"))
+    #expect(result.contains(#"[[[10,-5],[11,-5],[10,-5]]]"#))
+    #expect(
+      result.contains(#""coordinates":[11,-3]"#) && result.contains(#""coordinates":[13,-1]"#))
+  }
+
+  @Test("numbers that no slide has as coordinates are refused, not worked with")
+  func impossible() {
+    #expect(throws: RegistrationError.self) {
+      try PointTable(text: "id,x,y\n1,1e308,2\n", name: "t")
+    }
+    #expect(throws: RegistrationError.self) {
+      try GeometryFile(
+        data: Data(#"{"type":"Point","coordinates":[1e308,-1e308]}"#.utf8), name: "t")
+    }
   }
 
   @Test("numbers that JSON does not have are read as words, those in strings stay as they are")

@@ -52,6 +52,24 @@ struct DirectTileTests {
     }
   }
 
+  @Test(
+    "a grey level smaller than a tile is read as it is stored, and larger ones as OpenSlide does")
+  func greyLevel() throws {
+    defer { folder.keep() }
+    var tiff = TinyTIFF(pyramid: TestPicture.noise(width: 120, height: 100), levelCount: 3)
+    for index in tiff.directories.indices { tiff.directories[index].isGrey = true }
+    let slide = try folder.open(tiff)
+    try expectEqual(slide.path)
+    for (index, directory) in tiff.directories.enumerated() {
+      let found = try slide.read(slide.levels[index].bounds, level: index)
+      var grey = directory.image
+      for pixel in 0..<grey.width * grey.height {
+        for channel in 1...2 { grey.pixels[pixel * 3 + channel] = grey.pixels[pixel * 3] }
+      }
+      #expect(found == grey, "level \(index)")
+    }
+  }
+
   @Test("where only OpenSlide could read such a level, it is refused and not used")
   func smallLevelRefused() throws {
     defer { folder.keep() }

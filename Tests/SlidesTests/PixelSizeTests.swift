@@ -117,6 +117,15 @@ struct PixelSizeTests {
     #expect(slide.pixelSizeSource == .option)
   }
 
+  @Test(
+    "a description of start tags alone is read once, not once for each of them",
+    .timeLimit(.minutes(1)))
+  func manyTags() throws {
+    var directory = TinyTIFF.Directory(image: RGBImage(width: 64, height: 64))
+    directory.description = "<OME" + String(repeating: "<", count: 100_000)
+    #expect(try folder.open(TinyTIFF([directory])).pixelSize == nil)
+  }
+
   @Test("a slide without a pixel size names the option that gives it")
   func missing() throws {
     defer { folder.keep() }

@@ -53,6 +53,19 @@ struct SmallTileTests {
     #expect(slide.damage?.hasSuffix("its picture has 16 × 24 pixels in place of 32 × 32") == true)
   }
 
+  @Test("a picture whose colours are sampled other than the directory says is read all the same")
+  func sampling() throws {
+    defer { folder.keep() }
+    let whole = try stream(width: 32, height: 32)
+    var directory = TinyTIFF.Directory(image: RGBImage(width: 64, height: 64))
+    directory.jpegTiles = [whole, whole, whole, whole]
+    directory.subsampling = 1
+    let slide = try folder.open(TinyTIFF([directory]))
+    let image = try slide.read(slide.levels[0].bounds, level: 0)
+    #expect(isColor(image[3, 60]) && isColor(image[60, 3]))
+    #expect(slide.damagedTiles.isEmpty)
+  }
+
   @Test("a picture that ends at the level's edge is whole")
   func edge() throws {
     defer { folder.keep() }

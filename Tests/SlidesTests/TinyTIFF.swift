@@ -8,6 +8,10 @@ struct TinyTIFF {
     var image: RGBImage
     var alpha: [UInt8]?
     var isReduced = false
+    /// One value a pixel, the red one.
+    var isGrey = false
+    /// How the directory says that colours of JPEG streams are sampled.
+    var subsampling: UInt16 = 2
     var resolution: (x: Double, y: Double)?
     var resolutionUnit: UInt16?
     var description: String?
@@ -61,7 +65,7 @@ struct TinyTIFF {
     var offsets: [UInt32] = []
     var byteCounts: [UInt32] = []
     let tile = TinyTIFF.tile
-    let samples = directory.alpha == nil ? 3 : 4
+    let samples = directory.isGrey ? 1 : directory.alpha == nil ? 3 : 4
     for tileY in stride(from: 0, to: directory.image.height, by: tile) {
       for tileX in stride(from: 0, to: directory.image.width, by: tile) {
         let tile =
@@ -78,14 +82,14 @@ struct TinyTIFF {
       (257, .long([UInt32(directory.image.height)])),
       (258, .short([UInt16](repeating: 8, count: samples))),
       (259, .short([isJPEG ? 7 : directory.compression])),
-      (262, .short([isJPEG ? 6 : 2])),
+      (262, .short([isJPEG ? 6 : directory.isGrey ? 1 : 2])),
       (277, .short([UInt16(samples)])),
       (284, .short([1])),
       (322, .long([UInt32(tile)])), (323, .long([UInt32(tile)])),
       (324, .long(offsets)),
       (325, .long(byteCounts)),
     ]
-    if isJPEG { entries.append((530, .short([2, 2]))) }
+    if isJPEG { entries.append((530, .short([directory.subsampling, directory.subsampling]))) }
     if let text = directory.description {
       entries.append((270, .bytes(Array(text.utf8) + [0], type: 2)))
     }
@@ -104,11 +108,12 @@ struct TinyTIFF {
     for row in y..<(y + TinyTIFF.tile) {
       for column in x..<(x + TinyTIFF.tile) {
         guard column < directory.image.width, row < directory.image.height else {
-          bytes += [UInt8](repeating: 0, count: directory.alpha == nil ? 3 : 4)
+          bytes += [UInt8](
+            repeating: 0, count: directory.isGrey ? 1 : directory.alpha == nil ? 3 : 4)
           continue
         }
         let color = directory.image[column, row]
-        bytes += [color.red, color.green, color.blue]
+        bytes += directory.isGrey ? [color.red] : [color.red, color.green, color.blue]
         if let alpha = directory.alpha { bytes.append(alpha[row * directory.image.width + column]) }
       }
     }

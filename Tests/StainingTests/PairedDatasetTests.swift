@@ -59,6 +59,20 @@ struct PairedDatasetTests {
     #expect(shares[0] > shares[1] + shares[2])
   }
 
+  @Test("slides coarser than the data set are not enlarged into it unasked")
+  func coarserCase() throws {
+    let first = try TestCase(fixed: fixed, moving: moving)
+    let folder = first.folder.path("set")
+    _ = try first.add(to: folder) { $0.pixelSizeMicrons = 0.5 }
+    let error = #expect(throws: StainingError.self) { try first.add(to: folder, as: "A13") }
+    guard case .datasetConflict(_, let problem, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(problem.contains("0.50 µm") && problem.contains("1.00"))
+    _ = try first.add(to: folder, as: "A13") { $0.isForced = true }
+  }
+
   @Test("another section of the same H&E gets the same squares, and nothing moves")
   func laterCall() throws {
     let first = try TestCase(fixed: fixed, moving: moving)
@@ -344,6 +358,25 @@ struct TissueDetectorTests {
     }
     #expect(detector.tissueShare(of: noisy) == 0)
     #expect(detector.tissueShare(of: unstained) > 0.9)
+  }
+
+  @Test(
+    "grey glass of a slide scanned with little light is glass, dim tissue is none",
+    arguments: [175, 130])
+  func dimGlass(level: UInt8) throws {
+    var slide = section(width: 600, height: 300, glassFrom: 0.5, seed: 3)
+    for index in slide.pixels.indices {
+      slide.pixels[index] = UInt8(Int(slide.pixels[index]) * Int(level) / 243)
+    }
+    let detector = try TissueDetector(sampling: slide)
+    #expect(abs(detector.glass[1] - Double(level)) < 2)
+    let tissue = slide.cropped(to: PixelRegion(x: 0, y: 0, width: 256, height: 256))
+    let empty = slide.cropped(to: PixelRegion(x: 320, y: 0, width: 256, height: 256))
+    #expect(detector.tissueShare(of: tissue) > 0.9 && detector.tissueShare(of: empty) == 0)
+    // Flat, dim and coloured: the middle of a gland on a slide without glass.
+    let flat = RGBImage(
+      width: 256, height: 256, filledWith: RGBColor(red: 170, green: 110, blue: 150))
+    #expect(try TissueDetector(sampling: flat).tissueShare(of: flat) == 1)
   }
 
   @Test(

@@ -227,6 +227,19 @@ struct SlideConversionTests {
     _ = try conversion(identityModel(microns: 0.46))
   }
 
+  @Test("the slide's last pixel has a place in an output whose size is rounded")
+  func lastPixel() throws {
+    // 1281 · 0.4 = 512.4 columns, rounded to two tiles.
+    try writeSlide(
+      section(width: 1281, height: 300, glassFrom: 1, seed: 5), folder.path("odd.tif"), microns: 0.2
+    )
+    let odd = try Slide(path: folder.path("odd.tif"))
+    let last = try conversion(identityModel(microns: 0.5), of: odd) {
+      $0.region = PixelRegion(x: 1280, y: 0, width: 1, height: 100)
+    }
+    #expect(last.plan.width == 512 && last.plan.region.maxX == 512)
+  }
+
   @Test("a region outside the slide is refused")
   func regionOutside() throws {
     #expect(throws: StainingError.self) {

@@ -1,4 +1,5 @@
 import CommandLineKit
+import Foundation
 import Settings
 
 /// `restain check-config FILE`: whether a configuration is right, and what counts.
@@ -27,6 +28,10 @@ enum CheckConfigCommand: Command {
   static func run(_ context: CommandContext) throws -> ExitStatus {
     let path = context.operands[0]
     let configuration = try Configurations.file(path)
+    for (kind, model) in configuration[SettingTable.models].sorted(by: { $0.key < $1.key })
+    where !FileManager.default.fileExists(atPath: model) {
+      context.warn("\(model): no such file, which models.\(kind) names; put the model there")
+    }
     if context.isJSON {
       let settings = configuration.settings.map {
         Setting(key: $0.path, value: $0.value, origin: $0.origin.description)

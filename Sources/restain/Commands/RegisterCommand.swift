@@ -46,6 +46,11 @@ enum RegisterCommand: Command {
     try Files.makeFolder(folder)
     var options = RegistrationOptions(threadCount: try context.threadCount)
     options.similarity = context[similarity]
+    try context.requireMemory(
+      PairRegistration.predictedMemory(of: [
+        PairRegistration.frame(of: reference, option: "--fixed-pixel-size"),
+        PairRegistration.frame(of: warped, option: "--moving-pixel-size"),
+      ]), for: context[moving])
     let pair = try PairRegistration(
       fixed: reference, moving: warped, options: options,
       finestPixelSize: context.isGiven(fine)

@@ -45,6 +45,12 @@ enum RegisterSeriesCommand: Command {
     let place = try index(of: context[reference], in: entries, option: "--reference")
     let slide = try entries[place].slide.get()
     _ = try PairRegistration.frame(of: slide, option: "--slide-pixel-size")
+    // A section that cannot be opened or has no pixel size is not held.
+    let frames = entries.compactMap { entry in
+      try? PairRegistration.frame(of: entry.slide.get(), option: "--slide-pixel-size")
+    }
+    try context.requireMemory(
+      PairRegistration.predictedMemory(of: frames), for: context.operands[0])
     let order = try context[order].map { try Self.order($0, entries: entries) }
     let series = SeriesRegistration(
       entries: entries, reference: place,
@@ -107,9 +113,9 @@ enum RegisterSeriesCommand: Command {
     for name in names where !name.hasPrefix(".") {
       let path = URL(fileURLWithPath: folder).appendingPathComponent(name).path
       var isFolder: ObjCBool = false
-      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
-        !isFolder.boolValue
-      else { continue }
+      let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+      // A link to a slide that is gone is a slide that cannot be opened.
+      guard isThere ? !isFolder.boolValue : hasSlideEnding(name) else { continue }
       do {
         let slide = try context.openSlide(path, pixelSize: SharedOptions.slidePixelSize)
         entries.append(SeriesRegistration.Entry(name: name, slide: .success(slide)))

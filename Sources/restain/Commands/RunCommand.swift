@@ -50,6 +50,11 @@ enum RunCommand: Command {
       movingPixelSize: context[SharedOptions.movingPixelSize],
       fixedPixelSize: context[SharedOptions.fixedPixelSize], configuration: configuration,
       program: VersionCommand.version, isForced: context.isForced)
+    for name in FileNames.outputs(case: request.caseName, section: request.section) {
+      for input in [moving, context[fixed], modelPath].compactMap(\.self) {
+        try Files.requireOther(input, output: "\(request.folder)/\(name)")
+      }
+    }
     if modelPath == nil {
       guard context[fixed] != nil else {
         throw PipelineError.nothingToDo(path: moving, kind: names.kind)
@@ -58,7 +63,7 @@ enum RunCommand: Command {
     }
     for path in [moving, context[fixed]].compactMap(\.self) {
       // The whole width is held in bands, whatever is done with the slide.
-      try context.requireMachineMemory(
+      try context.requireMemory(
         PyramidCopy.predictedMemory(
           width: Slide(path: path).width, threadCount: context.threadCount), for: path)
     }
@@ -67,8 +72,8 @@ enum RunCommand: Command {
       environment: CaseEnvironment(
         time: context.time,
         peakMemoryMiB: { Double(ProcessMemory.peakBytes() ?? 0) / 1_048_576 },
-        isCancelled: { context.isCancelled },
-        isTemporary: { ErrorMapping.exitStatus($0) == .temporary },
+        memoryLimit: try context.memoryLimit, isCancelled: { context.isCancelled },
+        isTemporary: { [.temporary, .missingInput].contains(ErrorMapping.exitStatus($0)) },
         report: { tell($0, context) }),
       context: try context.computeContext())
     let outcome = try runner.run()

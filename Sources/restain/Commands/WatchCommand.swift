@@ -21,7 +21,7 @@ enum WatchCommand: Command {
       interrupted, however it was, goes on with the next start.
 
       With --once the service waits until what is there has settled, not for sections that are \
-      missing, and ends with 3 if a case failed or needs review.
+      missing, and ends with 3 if a case failed or needs review or a folder could not be read.
       """,
     options: [once.entry, SharedOptions.json.entry],
     examples: ["watch --config watch-config/restain.json5", "watch --config c.json5 --once --json"])
@@ -53,7 +53,7 @@ enum WatchCommand: Command {
     try loop.run(state: plan.state)
     try context.checkCancellation()
     if service.isHeldUp { return .temporary }
-    return service.hasTrouble ? .partial : .success
+    return service.hasTrouble || plan.isOnce && service.hasUnreadInbox ? .partial : .success
   }
 
   private static func workerOptions(_ context: CommandContext) -> [String] {
