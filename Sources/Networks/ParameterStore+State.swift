@@ -60,7 +60,7 @@ extension ParameterStore {
       let shape = [place.weight.count]
       running[place.index].mean = try tensors.floats(place.key + ".running_mean", shape)
       running[place.index].variance = try tensors.floats(place.key + ".running_var", shape)
-      guard running[place.index].variance.allSatisfy({ $0 >= 0 }) else {
+      guard !running[place.index].variance.contains(where: { $0 < 0 }) else {
         throw .unknownArchitecture(problem: "\(place.key).running_var holds no variances")
       }
       if case .int64(let counts) = tensors[place.key + ".num_batches_tracked"]?.contents {
@@ -94,8 +94,9 @@ extension ParameterStore {
 extension [String: NamedTensor] {
   /// The elements of a tensor of single-precision numbers and given shape.
   func floats(_ name: String, _ shape: [Int]) throws(NetworkError) -> [Float] {
-    guard let tensor = self[name], case .float32(let values) = tensor.contents else {
-      throw .missingTensor(name: name)
+    guard let tensor = self[name] else { throw .missingTensor(name: name) }
+    guard case .float32(let values) = tensor.contents else {
+      throw .unknownArchitecture(problem: "\(name) holds whole numbers")
     }
     guard tensor.shape == shape else {
       throw .wrongShape(name: name, expected: shape, found: tensor.shape)

@@ -13,9 +13,10 @@ struct PublishedFile: ~Copyable {
   init(path: String) throws(NetworkError) {
     self.path = path
     partial = path + ".partial"
-    // Never written through: what an interrupted run left may be a link to a slide.
-    unlink(partial)
-    descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    // A file that has the name may be a slide by another name: never written, only let go.
+    var status = stat()
+    if stat(partial, &status) == 0, status.st_mode & S_IFMT == S_IFREG { unlink(partial) }
+    descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw .fileAccess(path: partial, reason: lastReason()) }
   }
 

@@ -75,6 +75,9 @@ extension SafetensorsFile {
     let length = data.prefix(8).enumerated().reduce(UInt64(0)) {
       $0 | UInt64($1.element) << (8 * UInt64($1.offset))
     }
+    guard data.dropFirst(257).prefix(5) != Data("ustar".utf8) else {
+      throw Problem("it is a tar archive, as PyTorch wrote before 0.1.10, save it again")
+    }
     guard length <= UInt64(min(largestHeader, data.count - 8)) else {
       throw Problem("its header of \(length) bytes does not fit into \(data.count) bytes")
     }

@@ -36,9 +36,10 @@ enum FileBytes {
   /// Writes `path.partial`, flushes it and gives it its name.
   static func write(_ bytes: [UInt8], path: String) throws(PictureError) {
     let partial = path + ".partial"
-    // Never written through: what an interrupted run left may be a link to a slide.
-    unlink(partial)
-    let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    // A file that has the name may be a slide by another name: never written, only let go.
+    var status = stat()
+    if stat(partial, &status) == 0, status.st_mode & S_IFMT == S_IFREG { unlink(partial) }
+    let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw PictureError.writing(path, errorNumber: errno) }
     var isComplete = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
     isComplete = isComplete && fsync(descriptor) == 0

@@ -33,9 +33,10 @@ public enum DurableFile {
   /// - Throws: ``UnwritableFile``; the partial file is then removed.
   public static func write(_ data: Data, to path: String) throws(UnwritableFile) {
     let partial = path + ".partial"
-    // Never written through: what an interrupted run left may be a link to a slide.
-    unlink(partial)
-    let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    // A file that has the name may be a slide by another name: never written, only let go.
+    var status = stat()
+    if stat(partial, &status) == 0, status.st_mode & S_IFMT == S_IFREG { unlink(partial) }
+    let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw UnwritableFile(path: path, code: errno) }
     let isWritten = data.withUnsafeBytes { buffer in
       var written = 0

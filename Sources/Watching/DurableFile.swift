@@ -20,9 +20,10 @@ enum DurableFile {
   /// Writes bytes beside their place, flushes them, puts them there, and flushes the folder.
   static func write(_ data: Data, to path: String) throws(WatchError) {
     let partial = path + ".partial"
-    // Never written through: what an interrupted run left may be a link to a slide.
-    unlink(partial)
-    let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+    // A file that has the name may be a slide by another name: never written, only let go.
+    var status = stat()
+    if stat(partial, &status) == 0, status.st_mode & S_IFMT == S_IFREG { unlink(partial) }
+    let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
     guard descriptor >= 0 else { throw .unwritable(path: path, reason: reason()) }
     giveToOwner(ofFolderOf: path, descriptor)
     let isWritten = data.withUnsafeBytes { bytes in

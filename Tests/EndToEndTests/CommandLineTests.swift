@@ -196,7 +196,7 @@ struct ServiceTests {
     let unit = try String(
       contentsOf: SharedData.packageFolder.appendingPathComponent("systemd/restain.service"),
       encoding: .utf8)
-    #expect(unit.contains("\nRestartPreventExitStatus=64 78\n"))
+    #expect(unit.contains("\nRestartPreventExitStatus=64 66 78\n"))
     #expect(unit.contains("\nStartLimitIntervalSec=0\n"))
   }
 

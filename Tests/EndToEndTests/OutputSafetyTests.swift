@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import Pyramids
 import Rasters
 import Staining
 import TestSupport
@@ -89,6 +90,44 @@ struct OutputSafetyTests {
     #expect(outcome.status == 64)
     #expect(outcome.diagnostics.contains("--picture: \(input) is the input"))
     #expect(try bytes(input) == Data("mine".utf8))
+  }
+
+  @Test("a case never replaces what it is made from", arguments: ["registered", "virtual-HE"])
+  func caseInputs(name: String) throws {
+    let out = folder.path("out")
+    try FileManager.default.createDirectory(atPath: out + "/C", withIntermediateDirectories: true)
+    let input = "\(out)/C/slide.\(name).tif"
+    try FileManager.default.copyItem(atPath: slide, toPath: input)
+    let arguments = [
+      "run", "--moving", slide, "--fixed", input, "--model", model, "-o", out, "--case", "C",
+    ]
+    for more in [[], ["--force"]] {
+      try expectRefused(arguments + more, status: 64, keeping: input)
+    }
+  }
+
+  @Test("work that would take more memory than it may is not begun")
+  func memory() throws {
+    for verb in [["register"], ["run", "--model", model, "--case", "C"]] {
+      let outcome = try tool.run(
+        verb + ["--fixed", slide, "--moving", slide, "-o", folder.path("o"), "--memory", "1MiB"])
+      #expect(outcome.status == 64, "\(outcome.diagnostics)")
+      #expect(
+        outcome.diagnostics.contains("of memory and may use 1.0 MiB; allow more with --memory"))
+    }
+  }
+
+  @Test("a pyramid is not written over what an interrupted conversion has made")
+  func unfinishedConversion() throws {
+    let output = folder.path("o.tif")
+    let progress = output + ".progress"
+    let stopped = try PyramidWriter(
+      path: output, width: 300, height: 300,
+      options: PyramidOptions(
+        pixelSize: PixelSize(0.5), description: PyramidDescription(name: "test")))
+    try stopped.append(rows: SlideFiles.tissue(width: 300, height: 256))
+    try stopped.checkpoint()
+    try expectRefused(["pyramid", slide, "-o", output], status: 73, keeping: progress)
   }
 
   @Test("a folder and a device are no output, not even by force")

@@ -223,14 +223,19 @@ struct SegmentationTests {
   @Test("where the logits are no finite numbers there are no classes")
   func unusable() throws {
     let state = SegmentationUNet(baseChannels: 2, classCount: 3, downCount: 1, seed: 1).state
-    for (name, value) in [
-      ("inc.double_conv.1.running_var", -1), ("outc.conv.weight", Float.greatestFiniteMagnitude),
-    ] {
-      let tensors = state.tensors.map {
-        $0.name == name
-          ? NamedTensor($0.name, $0.shape, [Float](repeating: value, count: $0.count)) : $0
-      }
-      let network = try SegmentationUNet(state: StateDictionary(tensors))
+    func changed(_ name: String, to value: Float) -> StateDictionary {
+      StateDictionary(
+        state.tensors.map {
+          $0.name == name
+            ? NamedTensor($0.name, $0.shape, [Float](repeating: value, count: $0.count)) : $0
+        })
+    }
+    // What cannot be a variance is refused before.
+    #expect(throws: NetworkError.self) {
+      try SegmentationUNet(state: changed("inc.double_conv.1.running_var", to: -1))
+    }
+    for name in ["inc.double_conv.1.weight", "outc.conv.weight"] {
+      let network = try SegmentationUNet(state: changed(name, to: .greatestFiniteMagnitude))
       #expect(throws: NetworkError.notFinite) {
         try network.prepared(context: context).classes(picture, context: context)
       }

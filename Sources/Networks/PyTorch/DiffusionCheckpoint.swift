@@ -60,8 +60,14 @@ public struct DiffusionCheckpoint: Sendable {
       }
       parameters.append((key, .stored(tensor)))
     }
+    let average = file.root["ema"]?["shadow_params"]?.list
+    if prefersAverage, file.root["ema"] != nil, average == nil {
+      // The weights as trained are another model: nobody is to get them unasked.
+      throw .malformedCheckpoint(
+        name: file.name, problem: "its running average is no list of tensors")
+    }
     try self.init(
-      parameters, average: prefersAverage ? file.root["ema"]?["shadow_params"]?.list : nil,
+      parameters, average: prefersAverage ? average : nil,
       name: file.name, groupCount: groupCount, headChannels: headChannels)
   }
 

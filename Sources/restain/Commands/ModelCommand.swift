@@ -64,7 +64,7 @@ enum ModelInfoCommand: Command {
       card.bridge.map { "\($0.evaluations) steps, sampler \($0.sampler.rawValue)" }
       ?? "normalization \(card.normalization.rawValue)"
     context.print(
-      "\(card.fromStain) to \(card.toStain) at \(HumanText.number(card.pixelSizeMicrons)) µm, \(way)"
+      "\(OneLine.of(card.fromStain)) to \(OneLine.of(card.toStain)) at \(HumanText.number(card.pixelSizeMicrons)) µm, \(way)"
     )
     if let training = card.training { describe(training, context) }
     context.print("written by restain \(card.restainVersion)")
