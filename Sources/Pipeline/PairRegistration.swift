@@ -150,11 +150,9 @@ public struct PairRegistration: Sendable {
   private static func level(
     of slide: Slide, _ frame: SectionFrame, pixelSize: Double
   ) -> (source: LevelSource, pixelSize: PixelSize) {
-    let index =
-      slide.levels.indices.last {
-        !slide.misreadLevels.contains($0)
-          && slide.levels[$0].downsample * frame.pixelSize.mean <= pixelSize * 1.005
-      } ?? 0
+    let index = slide.coarsestLevel {
+      $0.downsample * frame.pixelSize.mean <= pixelSize * 1.005
+    }
     let level = slide.levels[index]
     return (
       LevelSource(slide: slide, level: index),

@@ -12,10 +12,7 @@ enum SlideOverview {
   /// - Throws: `SlideError`.
   static func picture(of slide: Slide, longSide: Int) throws -> RGBImage {
     let ratio = max(1, Double(max(slide.width, slide.height)) / Double(longSide))
-    let index =
-      slide.levels.indices.last {
-        !slide.misreadLevels.contains($0) && slide.levels[$0].downsample <= ratio
-      } ?? 0
+    let index = slide.coarsestLevel { $0.downsample <= ratio }
     let level = slide.levels[index]
     let width = max(1, Int(Double(slide.width) / ratio))
     let height = max(1, Int(Double(slide.height) / ratio))

@@ -33,10 +33,7 @@ public enum DurableFile {
   /// - Throws: ``UnwritableFile``; the partial file is then removed.
   public static func write(_ data: Data, to path: String) throws(UnwritableFile) {
     let partial = path + ".partial"
-    // A file that has the name may be a slide by another name: never written, only let go.
-    var status = stat()
-    if stat(partial, &status) == 0, status.st_mode & S_IFMT == S_IFREG { unlink(partial) }
-    let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    let descriptor = openPartial(partial, mode: 0o644)
     guard descriptor >= 0 else { throw UnwritableFile(path: path, code: errno) }
     let isWritten = data.withUnsafeBytes { buffer in
       var written = 0
@@ -61,6 +58,20 @@ public enum DurableFile {
       throw UnwritableFile(path: path, code: code)
     }
     flushFolder(of: path)
+  }
+
+  /// Opens the file that grows until it gets its final name.
+  ///
+  /// A file that has the name may be a slide by another name: it is never written, only let go.
+  ///
+  /// - Parameters:
+  ///   - path: The file, whose content begins anew.
+  ///   - mode: Its permissions.
+  /// - Returns: The descriptor; negative with `errno` set where it cannot be opened.
+  public static func openPartial(_ path: String, mode: mode_t) -> Int32 {
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG { unlink(path) }
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
   }
 
   /// Makes a folder with those above it, unless it is there.

@@ -37,7 +37,7 @@ public final class Slide: Sendable {
   /// Reads what is stored plainly; nothing where OpenSlide reads every level.
   let tiles: TIFFTileReader?
   /// Lossless levels smaller than a tile, which OpenSlide 3.4.1 reads as garbage and `tiles` cannot read.
-  public let misreadLevels: Set<Int>
+  let misreadLevels: Set<Int>
 
   /// Opens a slide.
   ///
@@ -107,6 +107,14 @@ public final class Slide: Sendable {
   ) throws(SlideError) -> PixelSize {
     guard let pixelSize else { throw .missingPixelSize(path: path, option: option) }
     return pixelSize
+  }
+
+  /// The coarsest level that can be read and is fine enough.
+  ///
+  /// - Parameter isFine: Whether a level is fine enough.
+  /// - Returns: The index of the level; the finest where none is.
+  public func coarsestLevel(where isFine: (SlideLevel) -> Bool) -> Int {
+    levels.indices.last { !misreadLevels.contains($0) && isFine(levels[$0]) } ?? 0
   }
 
   /// The ICC profile of the file, as stored; nothing where there is none or the file is no TIFF.

@@ -45,8 +45,18 @@ final class TIFFTileFile: Sendable {
       TIFFReadEncodedTile(pointer, UInt32(index), $0.baseAddress, tmsize_t($0.count))
     }
     guard Int(read) == tileByteCount else { return nil }
-    if layout.samples == 1 { pixels = pixels.flatMap { [$0, $0, $0] } }
+    if layout.samples == 1 { pixels = Self.colors(ofGrey: pixels) }
     return (pixels, warnings.first ?? shortage(ofTile: index))
+  }
+
+  /// Each value three times.
+  private static func colors(ofGrey values: [UInt8]) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: 3 * values.count) { colors, count in
+      for (index, value) in values.enumerated() {
+        for channel in 0..<3 { colors[3 * index + channel] = value }
+      }
+      count = 3 * values.count
+    }
   }
 
   /// Whether the last tile was refused since its JPEG data are sampled other than the directory says, which

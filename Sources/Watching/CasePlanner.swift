@@ -62,7 +62,7 @@ struct CasePlanner {
   }
 
   /// Seconds by which a clock may be set while jobs wait.
-  private static let clockTolerance = 60.0
+  static let clockTolerance = 60.0
 
   /// The job's own fixed section, else the newest of its group that waits, else one that other jobs use.
   func fixedSection(

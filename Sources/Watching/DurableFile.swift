@@ -20,10 +20,7 @@ enum DurableFile {
   /// Writes bytes beside their place, flushes them, puts them there, and flushes the folder.
   static func write(_ data: Data, to path: String) throws(WatchError) {
     let partial = path + ".partial"
-    // A file that has the name may be a slide by another name: never written, only let go.
-    var status = stat()
-    if stat(partial, &status) == 0, status.st_mode & S_IFMT == S_IFREG { unlink(partial) }
-    let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+    let descriptor = Reporting.DurableFile.openPartial(partial, mode: 0o640)
     guard descriptor >= 0 else { throw .unwritable(path: path, reason: reason()) }
     giveToOwner(ofFolderOf: path, descriptor)
     let isWritten = data.withUnsafeBytes { bytes in

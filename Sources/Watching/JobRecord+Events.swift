@@ -50,7 +50,8 @@ extension JobRecord {
   func isDue(now: Date) -> Bool {
     guard let nextAttempt else { return true }
     return nextAttempt <= now
-      || nextAttempt > now.addingTimeInterval(RetryRule.longestDelaySeconds + 60)
+      || nextAttempt
+        > now.addingTimeInterval(RetryRule.longestDelaySeconds + CasePlanner.clockTolerance)
   }
 }
 

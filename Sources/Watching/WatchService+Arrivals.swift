@@ -185,6 +185,7 @@ extension WatchService {
 
   /// Gives jobs that wait for their turn without a fixed section one that has come meanwhile.
   func pairLateSections() {
+    let jobs = jobs
     for record in jobs where record.state == .queued && record.fixed == nil {
       guard let caseName = record.caseName,
         let fixed = plan.planner.fixedSection(of: record, in: jobs, isPresent)
